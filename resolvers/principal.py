@@ -1,0 +1,30 @@
+"""Who is asking: the verified caller of one request or socket."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from resolvers.errors import forbidden
+
+
+class Role(StrEnum):
+    """What a caller may do. A person is USER and may be ADMIN too; a machine is AGENT only."""
+
+    USER = "user"
+    ADMIN = "admin"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified caller in one tenant. `expires_at` is in UTC."""
+
+    tenant_id: str
+    user_id: str
+    roles: frozenset[Role]
+    expires_at: datetime
+
+    def require(self, *allowed: Role) -> None:
+        """Raise FORBIDDEN unless the caller has one of these roles."""
+        if self.roles.isdisjoint(allowed):
+            raise forbidden()
