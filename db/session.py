@@ -1,0 +1,149 @@
+"""The one door to Postgres: no statement without a tenant, the context set here and nowhere else."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import asyncpg
+import orjson
+
+from db.statement import SET_CONTEXT, Read, Statement, Write
+
+APP_ROLE = "tocsin_app"
+
+
+class Row(asyncpg.Record):
+    """A result row whose columns are attributes too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """On whose behalf a statement runs: one user of a tenant, or (user_id None) the tenant's service."""
+
+    tenant_id: str
+    user_id: str | None
+
+    @property
+    def binds(self) -> dict[str, Any]:
+        """The binds that each statement may name: tenant_id, user_id, actor."""
+        actor = "service" if self.user_id is None else f"user:{self.user_id}"
+        return {"tenant_id": self.tenant_id, "user_id": self.user_id, "actor": actor}
+
+
+class Hint(NamedTuple):
+    """That an inbox has reached seq. Says nothing about what happened."""
+
+    tenant_id: str
+    user_id: str
+    seq: int
+
+
+class Reader:
+    """Runs reads of one scope, each in its own round trip on any free connection."""
+
+    def __init__(self, pool: "asyncpg.Pool[Row]", scope: Scope) -> None:
+        self._pool = pool
+        self.scope = scope
+
+    async def fetch(self, statement: Read, **values: Any) -> list[Row]:
+        """Return all rows."""
+        arguments = statement.arguments({**values, **self.scope.binds})
+        async with self._pool.acquire() as connection:
+            return await connection.fetch(statement.text, *arguments)
+
+    async def one(self, statement: Read, **values: Any) -> Row | None:
+        """Return the first row, if any."""
+        rows = await self.fetch(statement, **values)
+        return rows[0] if rows else None
+
+
+class Transaction:
+    """An open transaction whose first statement set its scope. Collects hints for after the commit."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[Row]", scope: Scope) -> None:
+        self._connection = connection
+        self.scope = scope
+        self.hints: list[Hint] = []
+
+    def hint(self, user_id: str, seq: int) -> None:
+        """Remember that this transaction moved a user's inbox to seq."""
+        self.hints.append(Hint(self.scope.tenant_id, user_id, seq))
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
+        """Return all rows."""
+        arguments = statement.arguments({**values, **self.scope.binds})
+        return await self._connection.fetch(statement.text, *arguments)
+
+    async def one(self, statement: Statement, **values: Any) -> Row | None:
+        """Return the first row, if any."""
+        rows = await self.fetch(statement, **values)
+        return rows[0] if rows else None
+
+    async def many(self, statement: Write, rows: Iterable[dict[str, Any]]) -> None:
+        """Run a statement once a row, in one batch."""
+        binds = self.scope.binds
+        arguments = [statement.arguments({**row, **binds}) for row in rows]
+        await self._connection.executemany(statement.text, arguments)
+
+
+class Database:
+    """A pool of connections that act as one role without rights around row level security."""
+
+    def __init__(self, pool: "asyncpg.Pool[Row]", on_commit: Callable[[Sequence[Hint]], None]) -> None:
+        self.pool = pool
+        self._on_commit = on_commit
+
+    def reader(self, scope: Scope) -> Reader:
+        """Return what runs single-statement reads of a scope."""
+        return Reader(self.pool, scope)
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
+        """Open a transaction in a scope; it commits where the block ends, or rolls back on any exception."""
+        async with self.pool.acquire() as connection:
+            async with connection.transaction():
+                tx = Transaction(connection, scope)
+                await tx.fetch(SET_CONTEXT)
+                yield tx
+        if tx.hints:
+            self._on_commit(tx.hints)
+
+
+def _ignore(_hints: Sequence[Hint]) -> None:
+    """Tell nobody: for tools whose writes no subscription waits for."""
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Spare asyncpg's RESET ALL on release: nothing of ours outlives its transaction."""
+
+
+async def prepare_connection(connection: Any) -> None:
+    """Decode jsonb with orjson."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
+    )
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, *, size: int = 10, on_commit: Callable[[Sequence[Hint]], None] = _ignore
+) -> AsyncIterator[Database]:
+    """Connect as the application's role, whatever role logs in; close the pool where the block ends."""
+    async with asyncpg.create_pool(
+        url,
+        min_size=min(2, size),
+        max_size=size,
+        record_class=Row,
+        init=prepare_connection,
+        reset=_keep_session,
+        statement_cache_size=512,
+        server_settings={"role": APP_ROLE, "application_name": "tocsin", "timezone": "UTC"},
+    ) as pool:
+        yield Database(pool, on_commit)

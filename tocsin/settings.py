@@ -1,0 +1,56 @@
+"""Every knob of the server, read once from the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings from `TOCSIN_*` environment variables; immutable once read."""
+
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        Path(".tocsin"), description="Where the embedded Postgres and the development signing key live."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="Postgres 15 or later that the server uses. Unset: the embedded one in the data dir."
+    )
+    owner_database_url: SecretStr | None = Field(
+        None, description="The same database as the role that migrates. Unset: TOCSIN_DATABASE_URL."
+    )
+    database_pool_size: int = Field(10, ge=1, le=1000, description="Connections per server process.")
+
+    jwt_algorithm: Literal["HS256", "RS256", "ES256"] = Field(
+        "HS256", description="The one signature algorithm that tokens may use."
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="HS256 key, at least 32 bytes. Unset: made once and kept in the data dir."
+    )
+    jwt_public_key: str | None = Field(None, description="PEM public key for RS256 or ES256.")
+    jwks_url: str | None = Field(None, description="JWKS address for RS256 or ES256, instead of a PEM key.")
+    jwt_issuer: str = Field("tocsin", description="Required value of the iss claim.")
+    jwt_audience: str = Field("tocsin", description="Required value of, or in, the aud claim.")
+    jwt_tenant_claim: str = Field(
+        "tenant", description="Claim that names the caller's tenant (a string) or tenants (a list)."
+    )
+    jwt_roles_claim: str = Field("roles", description="Claim that lists roles: user, admin, agent.")
+    jwt_leeway_seconds: int = Field(0, ge=0, le=300, description="Clock skew allowed for exp and iat.")
+    auth_cookie: str | None = Field(
+        None, description="Name of a cookie that may carry the token. Unset: cookies are not read."
+    )
+
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="JSON list of other origins whose pages may call the API from a browser."
+    )
+    graphiql: bool = Field(True, description="Serve GraphiQL to browsers at /graphql.")
+
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest HTTP request body.")
+    max_message_bytes: int = Field(262_144, ge=1024, description="Largest WebSocket message from a client.")
+    max_tokens: int = Field(2_000, ge=10, description="Lexical tokens in a document.")
+    max_depth: int = Field(16, ge=1, description="Nesting of fields in an operation, fragments expanded.")
+    max_aliases: int = Field(30, ge=0, description="Aliased fields in an operation, fragments expanded.")
+    max_fields: int = Field(500, ge=1, description="Fields in an operation, fragments expanded.")
+    init_timeout_seconds: int = Field(10, ge=1, description="Time a WebSocket has to send connection_init.")
