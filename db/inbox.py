@@ -5,12 +5,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Integer, Text, Uuid, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from db.session import Reader, Row, Transaction
+from db.session import Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
 from db.tables import event, inbox, inbox_count, notification_type, recipient, tenant
 from db.types import Counters, EventKind
@@ -39,9 +51,19 @@ class Head(NamedTuple):
     @classmethod
     def of(cls, row: Row | None) -> "Head":
         """Read a row of the inbox table; None is an inbox in which nothing has happened yet."""
-        if row is None or row["epoch"] is None:
-            return cls()
-        return cls(row["epoch"], row["seq"], Counters(*(row[name] for name in _COUNTERS)))
+        return head_of(row) if row else cls()
+
+
+def head_columns() -> list[ColumnElement[Any]]:
+    """Return the columns that `head_of` reads, named so that they can stand beside any other."""
+    return [inbox.c[name].label(f"inbox_{name}") for name in ("user_id", "epoch", "seq", *_COUNTERS)]
+
+
+def head_of(row: Row) -> Head:
+    """Read `head_columns`; nulls (from an outer join) are an inbox in which nothing has happened yet."""
+    if row["inbox_epoch"] is None:
+        return Head()
+    return Head(row["inbox_epoch"], row["inbox_seq"], Counters(*(row[f"inbox_{name}"] for name in _COUNTERS)))
 
 
 def unnest(name: str, /, **columns: Any) -> TableValuedAlias:
@@ -62,15 +84,11 @@ def columns_of(name: str, keys: Sequence[str], rows: Iterable[Sequence[Any]]) ->
 _users = unnest("users", id=Text)
 _types = unnest("types", name=Text, category=Text)
 
-_ADD_TENANT = Write(
-    postgresql.insert(tenant).from_select(["id"], select(TENANT_ID)).on_conflict_do_nothing()
-)
+_ADD_TENANT = Write(postgresql.insert(tenant).from_select(["id"], select(TENANT_ID)).on_conflict_do_nothing())
 # Each is added in sorted order, so that two transactions that add the same ones never wait in a circle.
 _ADD_TYPES = Write(
     postgresql.insert(notification_type)
-    .from_select(
-        ["tenant_id", "name", "category"], select(TENANT_ID, *_types.c).order_by(_types.c.name)
-    )
+    .from_select(["tenant_id", "name", "category"], select(TENANT_ID, *_types.c).order_by(_types.c.name))
     .on_conflict_do_nothing()
 )
 _ADD_RECIPIENTS = Write(
@@ -89,11 +107,9 @@ _ADD_COUNTS = Write(
     .from_select(["tenant_id", "user_id", "type", "category"], select(TENANT_ID, *_groups.c))
     .on_conflict_do_nothing()
 )
-_LOCK = Write(
-    select(inbox).where(owned(inbox)).with_for_update()
-)
+_LOCK = Write(select(*head_columns()).where(owned(inbox)).with_for_update())
 _LOCK_MANY = Write(
-    select(inbox)
+    select(*head_columns())
     .where(in_tenant(inbox), inbox.c.user_id.in_(select(_users.c.id)))
     .order_by(inbox.c.user_id)
     .with_for_update()
@@ -110,6 +126,10 @@ class Ledger:
         self._deltas: dict[tuple[str, str, str], Counters] = defaultdict(Counters)
         self._events: list[Event] = []
 
+    def seq(self, user_id: str) -> int:
+        """Return the seq that an inbox has reached."""
+        return self._seqs[user_id]
+
     def _next_seq(self, user_id: str) -> int:
         self._seqs[user_id] += 1
         return self._seqs[user_id]
@@ -123,7 +143,9 @@ class Ledger:
         self._events.append(Event(row.user_id, seq, kind, row.id))
         return seq
 
-    def read_all(self, user_id: str, groups: Iterable[Any], ids: Sequence[UUID] | None, up_to_seq: int) -> None:
+    def read_all(
+        self, user_id: str, groups: Iterable[Any], ids: Sequence[UUID] | None, up_to_seq: int
+    ) -> None:
         """Note one event for many rows read; groups: (type, category, unread, dismissed_unread)."""
         for group in groups:
             read = Counters(0, group.unread, 0, group.dismissed_unread)
@@ -131,14 +153,18 @@ class Ledger:
         seq = self._next_seq(user_id)
         self._events.append(Event(user_id, seq, EventKind.READ, None, ids, up_to_seq))
 
+    def epoch(self, user_id: str) -> int:
+        """Return the epoch of an inbox."""
+        return self._heads[user_id].epoch
+
     async def write(self) -> dict[str, Head]:
         """Write counters, events and seqs; return the heads of all the inboxes held, as they are now."""
         if self._events:
             rows = await self._tx.fetch(_RECORD, **self._binds())
             await self._log_reads()
-            self._heads |= {row["user_id"]: Head.of(row) for row in rows}
+            self._heads |= {row["inbox_user_id"]: Head.of(row) for row in rows}
             for row in rows:
-                self._tx.hint(row["user_id"], row["seq"])
+                self._tx.hint(row["inbox_user_id"], row["inbox_seq"])
         return self._heads
 
     def _binds(self) -> dict[str, Any]:
@@ -168,9 +194,7 @@ _counts = unnest("counts", user_id=Text, type=Text, category=Text, **_counter_ty
 _inboxes = unnest("inboxes", user_id=Text, seq=BigInteger, **_counter_types)
 
 _logged = (
-    insert(event)
-    .from_select(["tenant_id", *_events.c.keys()], select(TENANT_ID, *_events.c))
-    .cte("logged")
+    insert(event).from_select(["tenant_id", *_events.c.keys()], select(TENANT_ID, *_events.c)).cte("logged")
 )
 _counted = (
     update(inbox_count)
@@ -187,7 +211,7 @@ _RECORD = Write(
     update(inbox)
     .values(seq=_inboxes.c.seq, **{name: inbox.c[name] + _inboxes.c[name] for name in _COUNTERS})
     .where(in_tenant(inbox), inbox.c.user_id == _inboxes.c.user_id)
-    .returning(inbox)
+    .returning(*head_columns())
     .add_cte(_logged, _counted)
 )
 _LOG_READ = Write(
@@ -201,12 +225,12 @@ _LOG_READ = Write(
     )
 )
 
-_HEAD = Read(select(inbox).where(owned(inbox)))
+_HEAD = Read(select(*head_columns()).where(owned(inbox)))
 
 
-async def head(reader: Reader) -> Head:
+async def head(source: Source) -> Head:
     """Return where the scope's inbox stands."""
-    return Head.of(await reader.one(_HEAD))
+    return Head.of(await source.one(_HEAD))
 
 
 async def lock(tx: Transaction) -> Ledger:
@@ -231,4 +255,4 @@ async def open_many(
     await tx.fetch(_ADD_INBOXES, users_id=users)
     rows = await tx.fetch(_LOCK_MANY, users_id=users)
     await tx.fetch(_ADD_COUNTS, **columns_of("groups", ("user_id", "type", "category"), keys))
-    return Ledger(tx, {row["user_id"]: Head.of(row) for row in rows})
+    return Ledger(tx, {row["inbox_user_id"]: Head.of(row) for row in rows})

@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from db.filter import Shape, row_conditions, shape_of, values_of
-from db.inbox import Head, Ledger, unnest
-from db.session import Reader, Row, Transaction
+from db.inbox import Head, Ledger, head_columns, head_of, unnest
+from db.session import Row, Source, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant, owned
 from db.stats import total_of
 from db.tables import inbox, notification, notification_type
@@ -55,6 +55,9 @@ def columns(names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns to read for the attributes asked for, in one canonical order."""
     wanted = {*names, *_ALWAYS}
     return tuple(name for name in _COLUMNS if name in wanted)
+
+
+ALL_COLUMNS = tuple(_COLUMNS)
 
 
 def selected(names: Sequence[str]) -> list[ColumnElement[Any]]:
@@ -114,13 +117,13 @@ def _page_statement(page: _PageShape) -> Read:
     return Read(
         select(
             *rows.c,
-            *(column.label(f"inbox_{column.name}") for column in inbox.c),
+            *head_columns(),
             total.label("total_count"),
         ).select_from(one.outerjoin(inbox, owned(inbox)).outerjoin(rows, true()))
     )
 
 
-async def page(reader: Reader, query: PageQuery) -> PageRows:
+async def page(source: Source, query: PageQuery) -> PageRows:
     """Read a page, the inbox's head and the total in one statement, so of one moment."""
     shape = _PageShape(
         shape_of(query.filter),
@@ -131,7 +134,7 @@ async def page(reader: Reader, query: PageQuery) -> PageRows:
         query.with_total,
     )
     at, at_id = query.position or (None, None)
-    rows = await reader.fetch(
+    rows = await source.fetch(
         _page_statement(shape),
         limit=query.limit,
         offset=query.offset,
@@ -140,15 +143,7 @@ async def page(reader: Reader, query: PageQuery) -> PageRows:
         **values_of(query.filter),
     )
     found = [row for row in rows if row["id"] is not None]
-    return PageRows(found[::-1] if query.backwards else found, _head(rows[0]), rows[0]["total_count"])
-
-
-def _head(row: Row) -> Head:
-    if row["inbox_epoch"] is None:
-        return Head()
-    return Head(
-        row["inbox_epoch"], row["inbox_seq"], Counters(*(row[f"inbox_{name}"] for name in Counters._fields))
-    )
+    return PageRows(found[::-1] if query.backwards else found, head_of(rows[0]), rows[0]["total_count"])
 
 
 @lru_cache(maxsize=256)
@@ -158,9 +153,9 @@ def _by_ids_statement(names: tuple[str, ...]) -> Read:
     )
 
 
-async def by_ids(reader: Reader | Transaction, ids: Sequence[UUID], names: tuple[str, ...]) -> list[Row]:
+async def by_ids(source: Source, ids: Sequence[UUID], names: tuple[str, ...]) -> list[Row]:
     """Return those of the scope's rows that exist, in no order."""
-    return await reader.fetch(_by_ids_statement(names), ids=ids)
+    return await source.fetch(_by_ids_statement(names), ids=ids)
 
 
 # -- changing ----------------------------------------------------------------------------------------------
@@ -196,6 +191,8 @@ def _counters(row: Row) -> Counters:
 async def set_read(tx: Transaction, ledger: Ledger, rows: Sequence[Row], *, read: bool) -> int:
     """Mark rows read or unread; those that already are keep their instant. Return how many changed."""
     changed = [row for row in rows if (row["read_at"] is not None) != read]
+    if not changed:
+        return 0
     seqs = []
     for row in changed:
         after = Counters.of_row(unread=not read, dismissed=row["dismissed_at"] is not None)
@@ -211,6 +208,8 @@ async def set_read(tx: Transaction, ledger: Ledger, rows: Sequence[Row], *, read
 async def set_dismissed(tx: Transaction, ledger: Ledger, rows: Sequence[Row], *, dismissed: bool) -> int:
     """Dismiss or restore rows; those that already are keep their instant. Return how many changed."""
     changed = [row for row in rows if (row["dismissed_at"] is not None) != dismissed]
+    if not changed:
+        return 0
     for row in changed:
         after = Counters.of_row(unread=row["read_at"] is None, dismissed=dismissed)
         ledger.change(EventKind.UPDATED, row, _counters(row), after)
@@ -257,9 +256,7 @@ async def read_all(tx: Transaction, filter: Filter, up_to_seq: int) -> list[Row]
 
     Return (type, category, unread, dismissed_unread, ids) a group: what was unread and no longer is.
     """
-    return await tx.fetch(
-        _read_all_statement(shape_of(filter)), up_to_seq=up_to_seq, **values_of(filter)
-    )
+    return await tx.fetch(_read_all_statement(shape_of(filter)), up_to_seq=up_to_seq, **values_of(filter))
 
 
 # -- creating ----------------------------------------------------------------------------------------------
@@ -290,7 +287,19 @@ def _bind(name: str) -> Any:
     return bindparam(name, type_=notification.c[name].type)
 
 
-_PLAIN = ("id", "user_id", "type", "category", "title", "body", "severity", "url", "icon", "template_id", "team_id")
+_PLAIN = (
+    "id",
+    "user_id",
+    "type",
+    "category",
+    "title",
+    "body",
+    "severity",
+    "url",
+    "icon",
+    "template_id",
+    "team_id",
+)
 _INSERT = Write(
     insert(notification).values(
         tenant_id=TENANT_ID,

@@ -93,6 +93,10 @@ class Transaction:
         await self._connection.executemany(statement.text, arguments)
 
 
+Source = Reader | Transaction
+"""What a read can run on: its own round trip, or an open transaction."""
+
+
 class Database:
     """A pool of connections that act as one role without rights around row level security."""
 
@@ -107,11 +111,10 @@ class Database:
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
         """Open a transaction in a scope; it commits where the block ends, or rolls back on any exception."""
-        async with self.pool.acquire() as connection:
-            async with connection.transaction():
-                tx = Transaction(connection, scope)
-                await tx.fetch(SET_CONTEXT)
-                yield tx
+        async with self.pool.acquire() as connection, connection.transaction():
+            tx = Transaction(connection, scope)
+            await tx.fetch(SET_CONTEXT)
+            yield tx
         if tx.hints:
             self._on_commit(tx.hints)
 

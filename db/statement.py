@@ -75,7 +75,9 @@ class Read(Statement):
     def __init__(self, query: Select[Any]) -> None:
         context = select(*_CONTEXT_COLUMNS).cte("context").prefix_with("MATERIALIZED")
         rows = query.subquery("rows")
-        fenced = select(rows).where(context.c.tenant_id.is_not(None)).offset(literal_column("0")).lateral("fenced")
+        fenced = (
+            select(rows).where(context.c.tenant_id.is_not(None)).offset(literal_column("0")).lateral("fenced")
+        )
         super().__init__(select(*fenced.c).select_from(context.join(fenced, true())))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from db.filter import Shape, group_conditions, row_conditions, shape_of, values_of
-from db.session import Reader, Row
+from db.session import Row, Source
 from db.statement import Read, owned
 from db.tables import inbox, inbox_count, notification
 from db.types import Counters, Filter, Inclusion, ReadState
@@ -61,9 +61,9 @@ def _groups_statement(shape: Shape) -> Read:
     )
 
 
-async def groups(reader: Reader, filter: Filter) -> list[tuple[str, str, Counters]]:
+async def groups(source: Source, filter: Filter) -> list[tuple[str, str, Counters]]:
     """Return (type, category, counters) of the rows that match, in one statement."""
-    rows = await reader.fetch(_groups_statement(shape_of(filter).any_state()), **values_of(filter))
+    rows = await source.fetch(_groups_statement(shape_of(filter).any_state()), **values_of(filter))
     return [_group(row, filter) for row in rows]
 
 

@@ -75,12 +75,12 @@ class EventKind(StrEnum):
 class Filter:
     """Fields AND together; values in a tuple OR together, except targets: a row carries all of them.
 
-    An empty tuple or None means no restriction.
+    An empty tuple or None means no restriction. types None: the client did not look at types at all.
     """
 
     read_state: ReadState = ReadState.ALL
     dismissed: Inclusion = Inclusion.EXCLUDE
-    types: tuple[str, ...] = ()
+    types: tuple[str, ...] | None = None
     categories: tuple[str, ...] = ()
     templates: tuple[UUID, ...] = ()
     targets: tuple[str, ...] = ()

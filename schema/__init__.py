@@ -1,0 +1,50 @@
+"""What clients see: the GraphQL schema."""
+
+from collections.abc import Iterable
+
+import strawberry
+from graphql import GraphQLInputObjectType, GraphQLObjectType, Undefined
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from resolvers.errors import ErrorCode
+from schema import enums
+from schema.channel import ChannelQuery
+from schema.event import EVENTS, Subscription
+from schema.notification import NotificationMutation, NotificationQuery
+from schema.preference import PreferenceQuery
+from schema.scalars import SCALARS
+
+__all__ = ["build", "enums"]
+
+Query = merge_types("Query", (NotificationQuery, PreferenceQuery, ChannelQuery))
+Mutation = merge_types("Mutation", (NotificationMutation,))
+
+
+def build(extensions: Iterable[type[SchemaExtension]] = ()) -> strawberry.Schema:
+    """Return the schema; the edge adds its extensions (limits, a fresh context for each operation)."""
+    schema = strawberry.Schema(
+        Query,
+        Mutation,
+        Subscription,
+        types=[*EVENTS, ErrorCode],
+        extensions=list(extensions),
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+    _drop_null_defaults(schema)
+    return schema
+
+
+def _drop_null_defaults(schema: strawberry.Schema) -> None:
+    """A null argument means the same as an omitted one, so null is no default to show a client."""
+    for type in schema._schema.type_map.values():  # noqa: SLF001  Strawberry has no public way
+        if isinstance(type, GraphQLInputObjectType):
+            inputs = list(type.fields.values())
+        elif isinstance(type, GraphQLObjectType):
+            inputs = [argument for field in type.fields.values() for argument in field.args.values()]
+        else:
+            continue
+        for value in inputs:
+            if value.default_value is None:
+                value.default_value = Undefined

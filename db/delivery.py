@@ -1,0 +1,74 @@
+"""What left the building: deliveries and their attempts."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Uuid, any_, bindparam, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from db.session import Reader, Row, Transaction
+from db.statement import TENANT_ID, Read, Write, in_tenant
+from db.tables import attempt, delivery
+
+_d = delivery.c
+_KEYS = bindparam("keys", type_=ARRAY(Uuid))
+
+_BY_NOTIFICATION = Read(
+    select(delivery)
+    .where(in_tenant(delivery), _d.notification_id == any_(_KEYS))
+    .order_by(_d.created_at, _d.id)
+)
+_LAST_BY_CHANNEL = Read(
+    select(delivery)
+    .distinct(_d.channel_id)
+    .where(in_tenant(delivery), _d.channel_id == any_(_KEYS))
+    .order_by(_d.channel_id, _d.created_at.desc(), _d.id.desc())
+)
+_ATTEMPTS = Read(
+    select(attempt)
+    .where(in_tenant(attempt), attempt.c.delivery_id == any_(_KEYS))
+    .order_by(attempt.c.delivery_id, attempt.c.number)
+)
+
+
+async def by_notification(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
+    """Return the deliveries of these notifications, oldest first."""
+    return await reader.fetch(_BY_NOTIFICATION, keys=keys)
+
+
+async def last_by_channel(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
+    """Return the newest delivery of each of these channels."""
+    return await reader.fetch(_LAST_BY_CHANNEL, keys=keys)
+
+
+async def attempts(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
+    """Return the attempts of these deliveries, in order."""
+    return await reader.fetch(_ATTEMPTS, keys=keys)
+
+
+_INSERT = Write(
+    insert(delivery).values(
+        {
+            name: bindparam(name)
+            for name in ("id", "notification_id", "channel_id", "status", "reason", "next_attempt_at")
+        }
+        | {"tenant_id": TENANT_ID}
+    )
+)
+_INSERT_ATTEMPT = Write(
+    insert(attempt).values(
+        {name: bindparam(name) for name in ("delivery_id", "number", "duration_ms", "status_code", "error")}
+        | {"tenant_id": TENANT_ID}
+    )
+)
+
+
+async def add_all(tx: Transaction, deliveries: Sequence[dict[str, Any]]) -> None:
+    """Store deliveries: id, notification_id, channel_id, status, reason, next_attempt_at."""
+    await tx.many(_INSERT, deliveries)
+
+
+async def add_attempts(tx: Transaction, attempts: Sequence[dict[str, Any]]) -> None:
+    """Store attempts: delivery_id, number, duration_ms, status_code, error."""
+    await tx.many(_INSERT_ATTEMPT, attempts)

@@ -1,0 +1,22 @@
+"""The notification types that a tenant knows."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from db.session import Source
+from db.statement import Read, in_tenant
+from db.tables import notification_type
+
+_KNOWN = Read(
+    select(notification_type.c.name).where(
+        in_tenant(notification_type),
+        notification_type.c.name == any_(bindparam("names", type_=ARRAY(Text))),
+    )
+)
+
+
+async def known(reader: Source, names: Sequence[str]) -> set[str]:
+    """Return which of these types the tenant knows."""
+    return {row["name"] for row in await reader.fetch(_KNOWN, names=names)}

@@ -1,0 +1,96 @@
+"""Hints between processes over LISTEN and NOTIFY: one connection a process, ids only, coalesced."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+import orjson
+
+from db.session import Hint
+from live.hub import Hub
+
+_log = logging.getLogger(__name__)
+_CHANNEL = "tocsin"
+_RETRY_SECONDS = 0.5
+_NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"
+
+
+class PostgresRelay:
+    """Carries hints to and from other processes; when the connection breaks it makes a new one."""
+
+    def __init__(self, url: str) -> None:
+        self.hub = Hub(self._enqueue)
+        self._url = url
+        self._pending: dict[tuple[str, str], int] = {}
+        self._wanted = asyncio.Event()
+        self.listening = asyncio.Event()
+
+    def _enqueue(self, hints: Sequence[Hint]) -> None:
+        for hint in hints:
+            key = (hint.tenant_id, hint.user_id)
+            self._pending[key] = max(hint.seq, self._pending.get(key, 0))
+        self._wanted.set()
+
+    def _received(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        with suppress(ValueError, TypeError):
+            self.hub.wake([Hint(*orjson.loads(str(payload)))])
+
+    async def run(self) -> None:
+        """Listen and send for ever; whatever was missed meanwhile, waking everybody makes good."""
+        while True:
+            try:
+                await self._serve_one_connection()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("hints are down, retrying: %s", type(error).__name__)
+            self.listening.clear()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _serve_one_connection(self) -> None:
+        connection = await asyncpg.connect(self._url, server_settings={"application_name": "tocsin-hints"})
+        try:
+            # A dead connection must end the wait for work, too.
+            connection.add_termination_listener(lambda _connection: self._wanted.set())
+            await connection.add_listener(_CHANNEL, self._received)
+            self.listening.set()
+            self.hub.wake_all()
+            while not connection.is_closed():
+                await self._wanted.wait()
+                self._wanted.clear()
+                await self.flush(connection)
+        finally:
+            connection.terminate()
+
+    async def flush(self, connection: Any) -> None:
+        """Send what is pending; it stays pending if that fails."""
+        sending = dict(self._pending)
+        if sending:
+            await connection.execute(
+                _NOTIFY, [orjson.dumps([*key, seq]).decode() for key, seq in sending.items()]
+            )
+        for key, seq in sending.items():
+            if self._pending.get(key) == seq:
+                del self._pending[key]
+
+
+@asynccontextmanager
+async def postgres_hub(url: str) -> AsyncIterator[Hub]:
+    """Run a hub that reaches the other processes on this database; the last hints are sent on the way out."""
+    relay = PostgresRelay(url)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield relay.hub
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await _send_the_rest(relay, url)
+
+
+async def _send_the_rest(relay: PostgresRelay, url: str) -> None:
+    with suppress(OSError, asyncpg.PostgresError, TimeoutError):
+        connection = await asyncpg.connect(url, timeout=2)
+        await relay.flush(connection)
+        await connection.close()

@@ -1,0 +1,70 @@
+"""What arguments must be before they reach the database; wrong ones are named."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from resolvers.errors import ErrorCode, TocsinError, bad_input
+
+MAX_LIST = 100
+MAX_ID = 255
+_NO_SUCH_ID = UUID(int=0)
+
+
+def uuid_or_none(id: str) -> UUID | None:
+    """Return the UUID that an id spells canonically; any other text is the id of nothing."""
+    try:
+        parsed = UUID(id)
+    except ValueError:
+        return None
+    return parsed if str(parsed) == id.lower() else None
+
+
+def uuids(ids: Iterable[str]) -> tuple[UUID, ...]:
+    """Return the ids as UUIDs; one that cannot exist becomes one that does not."""
+    return tuple(uuid_or_none(id) or _NO_SUCH_ID for id in ids)
+
+
+def out_of_range(argument: str, low: int, high: int) -> TocsinError:
+    """Return LIMIT_OUT_OF_RANGE for an argument."""
+    return TocsinError(
+        ErrorCode.LIMIT_OUT_OF_RANGE,
+        f"{argument} must be from {low} to {high}.",
+        argument=argument,
+        min=low,
+        max=high,
+    )
+
+
+def in_range(argument: str, value: int, low: int, high: int) -> int:
+    """Return the value, or raise LIMIT_OUT_OF_RANGE."""
+    if not low <= value <= high:
+        raise out_of_range(argument, low, high)
+    return value
+
+
+def text_problem(value: str) -> str | None:
+    """Return what is wrong with a short text, if anything: Postgres holds neither NUL nor lone surrogates."""
+    if len(value) > MAX_ID:
+        return f"is longer than {MAX_ID} characters."
+    if "\x00" in value or (not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value)):
+        return "contains characters that cannot be stored."
+    return None
+
+
+def checked_texts(**arguments: Sequence[str] | str | None) -> None:
+    """Raise BAD_USER_INPUT that names each argument that is too long or cannot be stored."""
+    problems = [
+        (name, problem)
+        for name, given in arguments.items()
+        if given is not None
+        for problem in [_list_problem([given] if isinstance(given, str) else given)]
+        if problem
+    ]
+    if problems:
+        raise bad_input(*problems)
+
+
+def _list_problem(values: Sequence[str]) -> str | None:
+    if len(values) > MAX_LIST:
+        return f"has more than {MAX_LIST} values."
+    return next((problem for value in values if (problem := text_problem(value))), None)

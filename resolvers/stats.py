@@ -1,0 +1,111 @@
+"""The badge, and counts of what a filter shows."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple
+
+import db.inbox
+import db.stats
+from db.session import Source
+from db.types import Counters, Filter
+from resolvers.context import Context
+from resolvers.filter import known_types_only
+from resolvers.principal import Principal, Role
+from resolvers.rights import allow
+
+PATIENCE_SECONDS = 5.0
+"""How long a lost hint can hold an update back."""
+
+MIN_INTERVAL_SECONDS = 0.25
+"""A badge is sent at most this often."""
+
+_GROUPED = {"byType", "byCategory"}
+
+
+class GroupCount(NamedTuple):
+    """Rows of one type or category."""
+
+    key: str
+    total: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Exact counts of the rows that match a filter. The groups are empty unless they were asked for."""
+
+    id: str
+    total: int
+    unread: int
+    dismissed: int
+    by_type: Sequence[GroupCount] = ()
+    by_category: Sequence[GroupCount] = ()
+
+    @property
+    def read(self) -> int:
+        """Rows that were read."""
+        return self.total - self.unread
+
+
+def stats_id(principal: Principal, filter: Filter | None) -> str:
+    """Return an id that is the same for an inbox and a filter, wherever it is asked."""
+    subject = repr((principal.tenant_id, principal.user_id, filter or Filter()))
+    return sha256(subject.encode()).hexdigest()[:32]
+
+
+def _group(pairs: Iterable[tuple[str, Counters]]) -> list[GroupCount]:
+    sums: dict[str, Counters] = defaultdict(Counters)
+    for key, counters in pairs:
+        sums[key] = sums[key].plus(counters)
+    return [GroupCount(key, sums[key].total, sums[key].unread) for key in sorted(sums) if sums[key].total]
+
+
+def badge(principal: Principal, counters: Counters) -> Stats:
+    """Return the stats without a filter from an inbox's counters."""
+    return Stats(stats_id(principal, None), counters.total, counters.unread, counters.dismissed)
+
+
+async def read(source: Source, principal: Principal, filter: Filter | None, wanted: Collection[str]) -> Stats:
+    """Count what a filter shows in one statement; groups only if byType or byCategory is wanted."""
+    id = stats_id(principal, filter)
+    known = (await known_types_only(source, filter)).filter
+    if known == Filter() and _GROUPED.isdisjoint(wanted):
+        counters = (await db.inbox.head(source)).counters
+        return Stats(id, counters.total, counters.unread, counters.dismissed)
+    groups = await db.stats.groups(source, known)
+    total = Counters()
+    for _type, _category, counters in groups:
+        total = total.plus(counters)
+    return Stats(
+        id,
+        total.total,
+        total.unread,
+        total.dismissed,
+        _group((type, counters) for type, _category, counters in groups),
+        _group((category, counters) for _type, category, counters in groups),
+    )
+
+
+@allow(Role.USER)
+async def stats(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> Stats:
+    """Return the exact counts of what matches; wanted: the GraphQL names selected."""
+    return await read(ctx.reader, ctx.caller, filter, wanted)
+
+
+@allow(Role.USER)
+async def watch(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> AsyncIterator[Stats]:
+    """Yield the counts now and whenever they have changed, at most 4 times a second; the last always comes."""
+    clock = asyncio.get_running_loop().time
+    with ctx.hub.register(ctx.caller.tenant_id, ctx.caller.user_id) as waiter:
+        last, sent_at = None, 0.0
+        while True:
+            current = await read(ctx.reader, ctx.caller, filter, wanted)
+            if current != last:
+                last, sent_at = current, clock()
+                yield current
+            await waiter.moved(PATIENCE_SECONDS)
+            # Wait before the read and not before the send, so that what is sent is never old.
+            await asyncio.sleep(sent_at + MIN_INTERVAL_SECONDS - clock())

@@ -1,0 +1,48 @@
+"""Markdown as people wrote it, as plain text, or as HTML that is safe to show."""
+
+from enum import StrEnum
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_markdown = MarkdownIt("commonmark", {"html": False})
+_BLOCKS = {"paragraph_close", "heading_close", "blockquote_close", "list_item_close"}
+
+
+class TextFormat(StrEnum):
+    """How a text is wanted."""
+
+    MARKDOWN = "MARKDOWN"
+    PLAINTEXT = "PLAINTEXT"
+    HTML = "HTML"
+
+
+def title(markdown: str, format: TextFormat) -> str:
+    """Return a title: one line, so inline markup only."""
+    if format is TextFormat.HTML:
+        return _safe(_markdown.renderInline(markdown))
+    return _plain(_markdown.parseInline(markdown)) if format is TextFormat.PLAINTEXT else markdown
+
+
+def body(markdown: str, format: TextFormat) -> str:
+    """Return a body."""
+    if format is TextFormat.HTML:
+        return _safe(_markdown.render(markdown))
+    return _plain(_markdown.parse(markdown)) if format is TextFormat.PLAINTEXT else markdown
+
+
+def _safe(html: str) -> str:
+    return nh3.clean(html, url_schemes={"https", "http", "mailto"})
+
+
+def _plain(tokens: list[Token]) -> str:
+    return "".join(_text_of(token) for token in tokens).strip()
+
+
+def _text_of(token: Token) -> str:
+    if token.children:
+        return "".join(_text_of(child) for child in token.children)
+    if token.type in {"softbreak", "hardbreak"} or token.type in _BLOCKS:
+        return "\n"
+    return token.content

@@ -1,0 +1,29 @@
+"""The enums of the contract: plain Python enums, described for the API."""
+
+import strawberry
+
+from resolvers.errors import ErrorCode
+from resolvers.text import TextFormat
+from resolvers.words import (
+    ChannelKind,
+    DeliveryStatus,
+    Inclusion,
+    ReadState,
+    Severity,
+    TemplateKind,
+)
+
+_DESCRIPTIONS = {
+    ReadState: "Which rows, by whether they were read.",
+    Inclusion: "Whether rows of a kind are left out, let in beside the others, or wanted alone.",
+    Severity: "How much a notification matters. CRITICAL passes quiet hours.",
+    TextFormat: "MARKDOWN as it was written, PLAINTEXT without markup, or sanitised HTML.",
+    ChannelKind: "How a notification can reach somebody.",
+    TemplateKind: "SYSTEM: shipped and read-only. CUSTOM: the tenant's own.",
+    DeliveryStatus: "Where a delivery stands.",
+    ErrorCode: "In errors[].extensions.code; BAD_USER_INPUT lists extensions.fields: [{field, detail}]. "
+    "More may come: keep a default branch.",
+}
+
+for _enum, _description in _DESCRIPTIONS.items():
+    strawberry.enum(_enum, description=_description)

@@ -1,0 +1,120 @@
+"""Custom scalars: what goes over the wire as what."""
+
+from datetime import UTC, datetime, time
+from typing import Any, NewType
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+import orjson
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from resolvers.errors import ErrorCode, TocsinError
+
+DateTime = NewType("DateTime", datetime)
+LocalTime = NewType("LocalTime", time)
+TimeZone = NewType("TimeZone", str)
+JSON = NewType("JSON", object)
+SafeUrl = NewType("SafeUrl", str)
+
+_MAX_JSON_BYTES = 65_536
+_MAX_URL = 2_048
+
+
+def _show_datetime(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parse_datetime(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("DateTime must be a string.")  # noqa: TRY004  graphql-core reports any exception
+    try:
+        parsed = datetime.fromisoformat(value)
+        aware = parsed.astimezone(UTC) if parsed.tzinfo else None
+    except (ValueError, OverflowError):
+        aware = None
+    if aware is None:
+        raise ValueError("DateTime must be RFC 3339 with a zone, e.g. 2026-01-15T10:00:00.000Z.")
+    return aware
+
+
+def _show_time(value: time) -> str:
+    return value.strftime("%H:%M")
+
+
+def _parse_time(value: object) -> time:
+    try:
+        return datetime.strptime(str(value), "%H:%M").time()  # noqa: DTZ007  a wall clock has no zone
+    except ValueError:
+        raise ValueError("LocalTime must be HH:MM, 24 h.") from None
+
+
+def _parse_timezone(value: object) -> str:
+    if value not in available_timezones():
+        raise TocsinError(ErrorCode.INVALID_TIMEZONE, "TimeZone must be an IANA zone, e.g. Europe/Paris.")
+    return str(value)
+
+
+def _parse_json(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError("JSON must be an object.")  # noqa: TRY004
+    if len(orjson.dumps(value)) > _MAX_JSON_BYTES:
+        raise ValueError("JSON must be at most 64 KiB.")
+    return value
+
+
+def safe_url(value: object) -> str:
+    """Return a URL that is safe to show as a link, or raise INVALID_URL.
+
+    Safe: https:, mailto:, or an app-relative /path (not //host), without control characters.
+    """
+    if isinstance(value, str) and len(value) <= _MAX_URL and value.isprintable() and _is_safe(value):
+        return value
+    raise TocsinError(ErrorCode.INVALID_URL, "SafeUrl must be https:, mailto: or an app-relative /path.")
+
+
+def _is_safe(url: str) -> bool:
+    if url.startswith("/"):
+        # Browsers read a backslash as a slash, so /\host is //host.
+        return not url.startswith(("//", "/\\"))
+    try:
+        parts = urlsplit(url)
+        return (parts.scheme == "https" and bool(parts.hostname)) or (
+            parts.scheme == "mailto" and "@" in parts.path
+        )
+    except ValueError:
+        return False
+
+
+def _scalar(name: str, description: str, **conversions: Any) -> ScalarDefinition:
+    return strawberry.scalar(name=name, description=description, **conversions)
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    DateTime: _scalar(
+        "DateTime",
+        "UTC instant, RFC 3339, e.g. 2026-01-15T10:00:00.000Z.",
+        serialize=_show_datetime,
+        parse_value=_parse_datetime,
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+    ),
+    LocalTime: _scalar(
+        "LocalTime", "Wall-clock time HH:MM, 24 h, no zone.", serialize=_show_time, parse_value=_parse_time
+    ),
+    TimeZone: _scalar(
+        "TimeZone", "IANA zone name, e.g. Europe/Paris.", serialize=str, parse_value=_parse_timezone
+    ),
+    JSON: _scalar(
+        "JSON",
+        "A JSON object; at most 64 KiB as input.",
+        serialize=lambda value: value,
+        parse_value=_parse_json,
+    ),
+    SafeUrl: _scalar(
+        "SafeUrl",
+        "https:, mailto: or an app-relative /path; at most 2,048 characters. javascript:, data: and the like "
+        "are refused.",
+        serialize=str,
+        parse_value=safe_url,
+    ),
+}
