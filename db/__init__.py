@@ -1,0 +1,1 @@
+"""Where everything is stored: tables, migrations, statements, tenant transactions."""

@@ -239,17 +239,20 @@ async def lock(tx: Transaction) -> Ledger:
     return Ledger(tx, {tx.scope.user_id or "": Head.of(row)})
 
 
-async def open_many(
-    tx: Transaction, groups: Iterable[tuple[str, str, str]], user_ids: Iterable[str]
-) -> Ledger:
+async def add_tenant(tx: Transaction) -> None:
+    """Make the scope's tenant known."""
+    await tx.fetch(_ADD_TENANT)
+
+
+async def open_many(tx: Transaction, groups: Iterable[tuple[str, str, str]]) -> Ledger:
     """Make what is missing (tenant, types, recipients, inboxes, counters) and lock the inboxes.
 
     groups: (user_id, type, category) of the rows to come. Locks are taken in the order of user ids.
     """
-    users = sorted(set(user_ids))
     keys = sorted(set(groups))
+    users = sorted({user_id for user_id, _type, _category in keys})
     types = sorted({name: category for _user, name, category in keys}.items())
-    await tx.fetch(_ADD_TENANT)
+    await add_tenant(tx)
     await tx.fetch(_ADD_TYPES, **columns_of("types", ("name", "category"), types))
     await tx.fetch(_ADD_RECIPIENTS, users_id=users)
     await tx.fetch(_ADD_INBOXES, users_id=users)

@@ -1,6 +1,6 @@
 """Notifications: pages, single rows, and what changes them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from db.filter import Shape, row_conditions, shape_of, values_of
-from db.inbox import Head, Ledger, head_columns, head_of, unnest
+from db.inbox import Head, Ledger, head_columns, head_of, open_many, unnest
 from db.session import Row, Source, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant, owned
 from db.stats import total_of
@@ -180,7 +180,7 @@ _SET_UNREAD = Write(
 
 
 async def states(tx: Transaction, ids: Sequence[UUID]) -> list[Row]:
-    """Return id, user_id, type, category, read_at, dismissed_at of the scope's rows; call it under the lock."""
+    """Return id, user_id, type, category, read_at, dismissed_at of the scope's rows; call under the lock."""
     return await tx.fetch(_STATES, ids=ids)
 
 
@@ -315,13 +315,6 @@ _INSERT = Write(
 _EXISTING = Write(select(_n.id).where(in_tenant(notification), _n.id == any_(_IDS)))
 
 
-async def missing(tx: Transaction, drafts: Sequence[Draft]) -> list[Draft]:
-    """Return the drafts whose ids are not stored yet; call it under the locks of their inboxes."""
-    rows = await tx.fetch(_EXISTING, ids=[draft.id for draft in drafts])
-    stored: Collection[UUID] = {row["id"] for row in rows}
-    return [draft for draft in drafts if draft.id not in stored]
-
-
 def _values(draft: Draft, seq: int) -> dict[str, Any]:
     values = {name: getattr(draft, name) for name in _PLAIN}
     return values | {
@@ -334,10 +327,18 @@ def _values(draft: Draft, seq: int) -> dict[str, Any]:
     }
 
 
-async def insert_all(tx: Transaction, ledger: Ledger, drafts: Sequence[Draft]) -> None:
-    """Store new unread rows, in a service scope, under the locks of their inboxes."""
-    fresh = Counters.of_row(unread=True, dismissed=False)
-    await tx.many(
-        _INSERT,
-        [_values(draft, ledger.change(EventKind.CREATED, draft, Counters(), fresh)) for draft in drafts],
-    )
+async def create(tx: Transaction, drafts: Iterable[Draft]) -> list[Draft]:
+    """Store new unread rows, in a service scope; return those whose ids were not stored before.
+
+    Rows, counters, seqs and events are written under the locks of the inboxes, taken in sorted order.
+    """
+    by_id = {draft.id: draft for draft in drafts}
+    groups = {(draft.user_id, draft.type, draft.category) for draft in by_id.values()}
+    ledger = await open_many(tx, groups)
+    stored = {row["id"] for row in await tx.fetch(_EXISTING, ids=list(by_id))}
+    fresh = [draft for draft in by_id.values() if draft.id not in stored]
+    unread = Counters.of_row(unread=True, dismissed=False)
+    seqs = [ledger.change(EventKind.CREATED, draft, Counters(), unread) for draft in fresh]
+    await tx.many(_INSERT, [_values(draft, seq) for draft, seq in zip(fresh, seqs, strict=True)])
+    await ledger.write()
+    return fresh

@@ -1,0 +1,1 @@
+"""Who is told, now: hints in, waiting subscriptions out."""

@@ -15,7 +15,7 @@ from live.hub import Hub
 _log = logging.getLogger(__name__)
 _CHANNEL = "tocsin"
 _RETRY_SECONDS = 0.5
-_NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"
+_NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"  # noqa: S608  a constant
 
 
 class PostgresRelay:

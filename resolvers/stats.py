@@ -97,7 +97,7 @@ async def stats(ctx: Context, filter: Filter | None, wanted: Collection[str]) ->
 
 @allow(Role.USER)
 async def watch(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> AsyncIterator[Stats]:
-    """Yield the counts now and whenever they have changed, at most 4 times a second; the last always comes."""
+    """Yield the counts now and when they have changed, at most 4 times a second; the last always comes."""
     clock = asyncio.get_running_loop().time
     with ctx.hub.register(ctx.caller.tenant_id, ctx.caller.user_id) as waiter:
         last, sent_at = None, 0.0

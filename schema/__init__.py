@@ -37,7 +37,7 @@ def build(extensions: Iterable[type[SchemaExtension]] = ()) -> strawberry.Schema
 
 
 def _drop_null_defaults(schema: strawberry.Schema) -> None:
-    """A null argument means the same as an omitted one, so null is no default to show a client."""
+    """Take null defaults out of the SDL: null means the same as omitted, so it is none to show."""
     for type in schema._schema.type_map.values():  # noqa: SLF001  Strawberry has no public way
         if isinstance(type, GraphQLInputObjectType):
             inputs = list(type.fields.values())

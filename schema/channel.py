@@ -75,8 +75,8 @@ class ChannelQuery:
 
     @strawberry.field(
         graphql_type=Channel | None,
-        description="One of the tenant's channels; absent and foreign ids are the same NOT_FOUND. Users, admins "
-        "and agents.",
+        description="One of the tenant's channels; absent and foreign ids are the same NOT_FOUND. Users, "
+        "admins and agents.",
     )
     async def channel(self, info: Info, id: strawberry.ID) -> Any:
         """Return one of the tenant's channels."""

@@ -1,0 +1,1 @@
+"""The process: settings, authentication, HTTP, the command line."""

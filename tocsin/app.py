@@ -1,0 +1,146 @@
+"""The ASGI application: the rooms, wired together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Response
+from fastapi.staticfiles import StaticFiles
+
+from db.migrate import is_current
+from db.safety import unsafe_role
+from db.session import Database, open_database
+from live.hub import Hub
+from live.postgres import postgres_hub
+from resolvers.context import Context
+from resolvers.principal import Principal
+from schema import build
+from schema.limits import Limits, QueryLimits
+from tocsin.auth import Authenticator, ConfigurationError
+from tocsin.environment import environment, url
+from tocsin.http import GraphQLEndpoint, OperationScope
+from tocsin.limits import guard
+from tocsin.settings import Settings
+
+_GRAPHIQL = Path(__file__).parent / "graphiql"
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; worker-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Server:
+    """What requests share, from start-up to shutdown."""
+
+    database: Database
+    hub: Hub
+
+    def operation(self, principal: Principal | None) -> Context:
+        """Return the context of one operation."""
+        return Context(principal, self.database, self.hub)
+
+    async def is_ready(self) -> bool:
+        """Tell whether the database answers and has the migrations of this code."""
+        try:
+            async with asyncio.timeout(2):
+                return await is_current(self.database)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+
+    @asynccontextmanager
+    async def running(self, settings: Settings, *, login_too: bool) -> AsyncIterator[None]:
+        """Hold the database and the hub open; refuse a role that could get around row level security."""
+        async with AsyncExitStack() as stack:
+            database_url = url(settings.database_url)
+            self.hub = await stack.enter_async_context(postgres_hub(database_url))
+            self.database = await stack.enter_async_context(
+                open_database(
+                    database_url, size=settings.database_pool_size, on_commit=self.hub.announce
+                )
+            )
+            if reason := await unsafe_role(self.database, login_too=login_too):
+                raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
+            yield
+
+
+Alongside = Callable[[Database], Awaitable[None]]
+
+
+def create_app(settings: Settings, *, alongside: Alongside | None = None, login_too: bool = True) -> FastAPI:
+    """Return the application for whole settings (see `environment`).
+
+    alongside: what runs beside it from start to shutdown. login_too: whether the role that logs in must
+    be as harmless as the one that it acts as.
+    """
+    server = Server()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with server.running(settings, login_too=login_too):
+            task = asyncio.ensure_future(alongside(server.database)) if alongside else None
+            yield
+            if task:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    app = FastAPI(title="Tocsin", openapi_url=None, lifespan=lifespan)
+    app.include_router(_endpoint(settings, server))
+    _add_health(app, server)
+    if settings.graphiql:
+        app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL / "assets"))
+    guard(app, settings)
+    return app
+
+
+def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
+    limits = Limits(
+        max_depth=settings.max_depth,
+        max_aliases=settings.max_aliases,
+        max_fields=settings.max_fields,
+        max_tokens=settings.max_tokens,
+    )
+    return GraphQLEndpoint(
+        build([OperationScope, lambda: QueryLimits(limits)]),
+        settings,
+        authenticate=Authenticator(settings).principal,
+        new_operation=server.operation,
+        ide=_GRAPHIQL / "index.html" if settings.graphiql else None,
+        ide_policy=_PAGE_POLICY,
+    )
+
+
+def _add_health(app: FastAPI, server: Server) -> None:
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        """Tell that the process answers."""
+        return Response("ok", media_type="text/plain")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        """Tell whether the database is reachable and its migrations are current."""
+        ready = await server.is_ready()
+        return Response("ready" if ready else "not ready", 200 if ready else 503, media_type="text/plain")
+
+
+def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
+    """Return uvicorn's options: the same limits whichever command serves."""
+    return {
+        "host": host,
+        "port": port,
+        "ws_max_size": settings.max_message_bytes,
+        "timeout_graceful_shutdown": 10,
+        "server_header": False,
+        "access_log": False,
+        "log_level": "warning",
+    }
+
+
+def from_environment() -> FastAPI:
+    """Return the application for settings from the environment; what each worker process calls."""
+    stack = AsyncExitStack()
+    return create_app(stack.enter_context(environment(Settings())))

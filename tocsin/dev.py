@@ -1,0 +1,91 @@
+"""`tocsin dev`: everything on one machine, with a demo to explore."""
+
+import asyncio
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import typer
+import uvicorn
+
+from db.migrate import upgrade
+from db.session import open_database
+from resolvers.principal import Role
+from tocsin import demo
+from tocsin.app import create_app, server_options
+from tocsin.auth import sign
+from tocsin.environment import environment, url
+from tocsin.settings import Settings
+
+_HOST = "127.0.0.1"
+_LIFETIME = timedelta(days=30)
+_PEOPLE = (
+    ("a user", "strawberry", "grace", Role.USER),
+    ("an admin", "strawberry", "ada", Role.ADMIN),
+    ("a user of another tenant", "graphql-ws", "ken", Role.USER),
+)
+
+
+class AlreadyRunningError(Exception):
+    """Something else has what this `tocsin dev` needs; the message says what."""
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the data dir for the one `tocsin dev` that may run on it; the kernel lets go when it dies."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "dev.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise AlreadyRunningError(f"`tocsin dev` is already running on {data_dir.resolve()}.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise AlreadyRunningError(f"Port {port} is taken: try --port. ({error.strerror})") from None
+
+
+def run(settings: Settings, *, port: int, demo: bool) -> None:
+    """Run until Ctrl-C or SIGTERM; Postgres stops with it. Raises AlreadyRunningError."""
+    with _alone(settings.data_dir):
+        _require_free(port)
+        with environment(settings) as whole, suppress(KeyboardInterrupt):
+            asyncio.run(_serve(whole, port, with_demo=demo))
+
+
+async def _serve(settings: Settings, port: int, *, with_demo: bool) -> None:
+    await upgrade(url(settings.owner_database_url))
+    if with_demo:
+        async with open_database(url(settings.database_url), size=2) as database:
+            await demo.seed(database)
+    # Here one URL may serve both to migrate and to serve, so only the role that is acted as must be safe.
+    app = create_app(settings, alongside=demo.tick if with_demo else None, login_too=False)
+    server = uvicorn.Server(uvicorn.Config(app, **server_options(settings, _HOST, port)))
+    telling = asyncio.create_task(_tell(server, settings, port))
+    await server.serve()
+    telling.cancel()
+
+
+async def _tell(server: uvicorn.Server, settings: Settings, port: int) -> None:
+    """Print where to look and with which tokens, once the server listens."""
+    while not server.started:
+        await asyncio.sleep(0.02)
+    address = f"http://{_HOST}:{port}/graphql"
+    typer.secho(f"\nTocsin runs. GraphiQL: {address}", bold=True)
+    if settings.jwt_algorithm == "HS256":
+        for who, tenant, user, role in _PEOPLE:
+            token = sign(settings, tenants=[tenant], user=user, roles=[role], expires=_LIFETIME)
+            typer.echo(f"\n{who} ({user} of {tenant}): {address}#token={token}\n  Bearer {token}")
+    typer.echo("\nCtrl-C stops it, with its Postgres.")

@@ -1,0 +1,1 @@
+import{d as a}from"./worker.js";export{a as initialize};

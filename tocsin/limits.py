@@ -1,0 +1,194 @@
+"""What comes in: the size of a body, the shape of a request, the name it is logged under."""
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from graphql import DocumentNode, StringValueNode, Visitor, visit
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from strawberry.http import GraphQLRequestData
+from strawberry.http.parse_content_type import parse_content_type
+from strawberry.http.websocket_origin import normalize_allowed_origins
+
+from resolvers.errors import bad_input
+from tocsin.errors import JSON, Accept, StatusError, refuse
+from tocsin.settings import Settings
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def guard(app: FastAPI, settings: Settings) -> None:
+    """Put request ids around CORS, around the body limit, around `app`."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if settings.allowed_origins:
+        origins = normalize_allowed_origins(settings.allowed_origins)
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-Tenant-Id", "X-Request-Id"],
+            # "*" and cookies together would open every user's inbox to every page.
+            allow_credentials=settings.auth_cookie is not None and "*" not in origins,
+            expose_headers=["X-Request-Id"],
+        )
+    app.add_middleware(RequestIds)
+
+
+def request_id(scope: Scope) -> str:
+    """Return the id that the client gave in X-Request-Id, [A-Za-z0-9_-]{1,64}, or else one made once."""
+    if "tocsin.request_id" not in scope:
+        given = Headers(scope=scope).get("x-request-id", "")
+        scope["tocsin.request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return str(scope["tocsin.request_id"])
+
+
+class RequestIds:
+    """ASGI middleware: every response, and the answer to a WebSocket handshake, carries X-Request-Id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application and add the header to what it starts to answer."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.accept"}:
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id(scope)
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+class BodyLimit:
+    """ASGI middleware: a body over `max_bytes` is answered with 413 and reaches no parser.
+
+    The body is read ahead, so that the refusal comes before the application has begun; WebSockets and
+    responses pass untouched.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application with a body that is known to be small enough."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        messages = await self._read(headers, receive)
+        if messages is None:
+            await self._refusal(headers)(scope, receive, send)
+        elif messages[-1]["type"] == "http.request":  # else the client has gone
+            await self._app(scope, _replay(messages, receive), send)
+
+    async def _read(self, headers: Headers, receive: Receive) -> list[Message] | None:
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            return None
+        messages: list[Message] = []
+        size = 0
+        while not messages or messages[-1].get("more_body", False):
+            messages.append(await receive())
+            size += len(messages[-1].get("body", b""))
+            if size > self._max_bytes:
+                return None
+        return messages
+
+    def _refusal(self, headers: Headers) -> ASGIApp:
+        # The rest of the body is still on its way: this connection cannot be used again.
+        message = f"The request body is larger than {self._max_bytes} bytes."
+        return refuse(StatusError(413, message, {"Connection": "close"}), Accept.of(headers.get("accept")))
+
+
+def _replay(messages: Iterable[Message], receive: Receive) -> Receive:
+    rest: Iterator[Message] = iter(messages)
+
+    async def replayed() -> Message:
+        return next(rest, None) or await receive()
+
+    return replayed
+
+
+async def read_request(request: Request) -> GraphQLRequestData:
+    """Return the parameters of a GET, or of the JSON in a POST (GraphQL over HTTP 5).
+
+    Raises 415 for any other content type, BAD_USER_INPUT for what is not JSON in UTF-8 or has a wrong shape.
+    """
+    if request.method == "GET":
+        parsed = {"variables", "extensions"}
+        parameters = request.query_params.items()
+        return as_operation(
+            {name: load(it) if it and name in parsed else it or None for name, it in parameters}
+        )
+    if not is_json(request.headers.get("content-type")):
+        raise StatusError(415, "The content type of a POST must be application/json in UTF-8.")
+    return as_operation(load(await request.body()))
+
+
+def is_json(content_type: str | None) -> bool:
+    """Tell JSON in UTF-8, which no page can send to another origin without asking first, from the rest."""
+    media, parameters = parse_content_type(content_type or "")
+    return media == JSON and parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
+
+
+def load(text: bytes | str) -> Any:
+    """Parse JSON; orjson refuses malformed UTF-8, lone surrogates and more than 1,024 levels."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise bad_input(("request", "is not valid JSON in UTF-8")) from None
+
+
+def as_operation(parameters: Any) -> GraphQLRequestData:
+    """Return the parameters of one operation, or raise BAD_USER_INPUT that names each wrong one."""
+    if not isinstance(parameters, dict):
+        raise bad_input(("request", "must be one JSON object; batches are not supported"))
+    query, name = parameters.get("query"), parameters.get("operationName")
+    wrong = [
+        (field, "must be an object or null")
+        for field in ("variables", "extensions")
+        if not isinstance(parameters.get(field), dict | None)
+    ]
+    if not isinstance(name, str | None):
+        wrong.append(("operationName", "must be a string or null"))
+    if not isinstance(query, str) or not query:
+        wrong.append(("query", "must be a GraphQL document"))
+    if wrong:
+        raise bad_input(*wrong)
+    return GraphQLRequestData(query, parameters.get("variables"), name, parameters.get("extensions"))
+
+
+def holds_nul(query: str, document: DocumentNode, variables: Any) -> bool:
+    """Tell whether a string in the operation has U+0000, which no Postgres text can hold."""
+    literals = _Literals()
+    if "\\u" in query or "\0" in query:
+        visit(document, literals)
+    pending = [variables, *literals.values]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str) and "\0" in value:
+            return True
+        if isinstance(value, dict):
+            pending += [*value, *value.values()]
+        elif isinstance(value, list):
+            pending += value
+    return False
+
+
+class _Literals(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[str] = []
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        self.values.append(node.value)
