@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, insert, select
+from sqlalchemy import Uuid, any_, bindparam, column, func, insert, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.session import Reader, Row, Transaction
@@ -19,12 +19,16 @@ _BY_NOTIFICATION = Read(
     .where(in_tenant(delivery), _d.notification_id == any_(_KEYS))
     .order_by(_d.created_at, _d.id)
 )
-_LAST_BY_CHANNEL = Read(
+# One index probe a channel, however many deliveries it has.
+_channels = func.unnest(_KEYS).table_valued(column("id", Uuid)).render_derived(name="channels")
+_last = (
     select(delivery)
-    .distinct(_d.channel_id)
-    .where(in_tenant(delivery), _d.channel_id == any_(_KEYS))
-    .order_by(_d.channel_id, _d.created_at.desc(), _d.id.desc())
+    .where(in_tenant(delivery), _d.channel_id == _channels.c.id)
+    .order_by(_d.created_at.desc(), _d.id.desc())
+    .limit(1)
+    .lateral("last")
 )
+_LAST_BY_CHANNEL = Read(select(*_last.c).select_from(_channels.join(_last, true())))
 _ATTEMPTS = Read(
     select(attempt)
     .where(in_tenant(attempt), attempt.c.delivery_id == any_(_KEYS))

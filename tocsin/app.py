@@ -58,9 +58,7 @@ class Server:
             database_url = url(settings.database_url)
             self.hub = await stack.enter_async_context(postgres_hub(database_url))
             self.database = await stack.enter_async_context(
-                open_database(
-                    database_url, size=settings.database_pool_size, on_commit=self.hub.announce
-                )
+                open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
             if reason := await unsafe_role(self.database, login_too=login_too):
                 raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
@@ -89,6 +87,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
                     await task
 
     app = FastAPI(title="Tocsin", openapi_url=None, lifespan=lifespan)
+    app.state.server = server
     app.include_router(_endpoint(settings, server))
     _add_health(app, server)
     if settings.graphiql:

@@ -44,7 +44,9 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        wrong = "; ".join(f"TOCSIN_{'_'.join(map(str, it['loc'])).upper()}: {it['msg']}" for it in error.errors())
+        wrong = "; ".join(
+            f"TOCSIN_{'_'.join(map(str, it['loc'])).upper()}: {it['msg']}" for it in error.errors()
+        )
         _fail(f"Settings: {wrong}")
     except (ConfigurationError, EmbeddedError, development.AlreadyRunningError) as error:
         _fail(str(error))
@@ -117,7 +119,9 @@ def token(
         settings = with_signing_key(Settings())
         try:
             typer.echo(
-                sign(settings, tenants=tenant, user=user, roles=role or [Role.USER], expires=_duration(expires))
+                sign(
+                    settings, tenants=tenant, user=user, roles=role or [Role.USER], expires=_duration(expires)
+                )
             )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
@@ -145,7 +149,10 @@ def import_(
 
 async def _import(settings: Settings, file: Path) -> Report:
     async with _hub_and_database(settings) as database:
-        with file.open("rb") as lines, typer.progressbar(length=file.stat().st_size, label="Importing") as bar:
+        with (
+            file.open("rb") as lines,
+            typer.progressbar(length=file.stat().st_size, label="Importing") as bar,
+        ):
             return await import_lines(database, lines, bar.update)
 
 

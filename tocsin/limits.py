@@ -105,9 +105,10 @@ class BodyLimit:
         return messages
 
     def _refusal(self, headers: Headers) -> ASGIApp:
-        # The rest of the body is still on its way: this connection cannot be used again.
-        message = f"The request body is larger than {self._max_bytes} bytes."
-        return refuse(StatusError(413, message, {"Connection": "close"}), Accept.of(headers.get("accept")))
+        # The connection stays open, and the server drops the rest: closing on a client that still sends would
+        # reset it before it has read why.
+        error = StatusError(413, f"The request body is larger than {self._max_bytes} bytes.")
+        return refuse(error, Accept.of(headers.get("accept")))
 
 
 def _replay(messages: Iterable[Message], receive: Receive) -> Receive:

@@ -16,7 +16,8 @@ class Settings(BaseSettings):
         Path(".tocsin"), description="Where the embedded Postgres and the development signing key live."
     )
     database_url: SecretStr | None = Field(
-        None, description="Postgres 15 or later that the server uses. Unset: the embedded one in the data dir."
+        None,
+        description="Postgres 15 or later that the server uses. Unset: the embedded one in the data dir.",
     )
     owner_database_url: SecretStr | None = Field(
         None, description="The same database as the role that migrates. Unset: TOCSIN_DATABASE_URL."

@@ -1,0 +1,101 @@
+"""One Postgres, one migrated database and one running server for the whole session; tenants are per test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+# With --rls-alone the application's own predicates are taken out before any statement is compiled, so that
+# whatever then still separates tenants and users is the database.
+if os.environ.get("TOCSIN_TEST_RLS_ALONE"):
+    from sqlalchemy import true
+
+    import db.statement
+
+    db.statement.owned = db.statement.in_tenant = lambda _table: true()
+
+from db import embedded
+from db.session import Database
+from resolvers.principal import Role
+from tests.support import Api, Urls, provision, running_server, test_settings
+from tocsin.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """TOCSIN_TEST_DATABASE_URL, or an embedded Postgres of this session."""
+    if given := os.environ.get("TOCSIN_TEST_DATABASE_URL"):
+        yield given
+        return
+    with embedded.start(tmp_path_factory.mktemp("embedded") / "postgres") as postgres:
+        yield postgres.superuser_url
+
+
+@pytest.fixture(scope="session")
+async def urls(superuser_url: str) -> AsyncIterator[Urls]:
+    """A fresh, migrated database with an owner and a server login of its own."""
+    async with provision(superuser_url) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def settings(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Whole settings of the test server."""
+    return test_settings(urls, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+async def api(settings: Settings) -> AsyncIterator[Api]:
+    """A running server with clients for it."""
+    async with running_server(settings) as api:
+        yield api
+
+
+@pytest.fixture
+def database(api: Api) -> Database:
+    """The database as the running server uses it; what is written here reaches its subscriptions."""
+    return api.database
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant that no other test knows."""
+    return f"tenant-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def ada(api: Api, tenant: str) -> "Api.User":
+    """A user of the tenant."""
+    return api.user(tenant, "ada")
+
+
+@pytest.fixture
+def grace(api: Api, tenant: str) -> "Api.User":
+    """Another user of the same tenant."""
+    return api.user(tenant, "grace")
+
+
+@pytest.fixture
+def stranger(api: Api) -> "Api.User":
+    """A user of another tenant with the same id as `ada`."""
+    return api.user(f"other-{uuid4().hex[:12]}", "ada")
+
+
+@pytest.fixture
+def admin(api: Api, tenant: str) -> "Api.User":
+    """An admin of the tenant."""
+    return api.user(tenant, "root", Role.ADMIN)
+
+
+@pytest.fixture
+def agent(api: Api, tenant: str) -> "Api.User":
+    """An agent of the tenant."""
+    return api.user(tenant, "ci-bot", Role.AGENT)
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).parents[1]

@@ -1,0 +1,23 @@
+"""The inbox: listing it and changing it, as its owner, as another user and as another tenant."""
+
+from tests.support import Api
+
+LIST = "query($f: NotificationFilter) { notifications(filter: $f) { totalCount unreadCount nodes { id title } } }"
+READ = "mutation($ids: [ID!]!, $read: Boolean) { read(ids: $ids, read: $read) { changed stats { total unread } } }"
+
+
+async def test_newest_first(ada: Api.User) -> None:
+    """The newest notification comes first."""
+    await ada.receive("one")
+    await ada.receive("two")
+    found = (await ada.data(LIST))["notifications"]
+    assert [node["title"] for node in found["nodes"]] == ["two", "one"]
+    assert (found["totalCount"], found["unreadCount"]) == (2, 2)
+
+
+async def test_nobody_else_sees_it(ada: Api.User, grace: Api.User, stranger: Api.User) -> None:
+    """Neither another user of the tenant nor a namesake in another tenant sees a row."""
+    await ada.receive("secret")
+    empty = {"notifications": {"totalCount": 0, "unreadCount": 0, "nodes": []}}
+    assert await grace.data(LIST) == empty
+    assert await stranger.data(LIST) == empty
