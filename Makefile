@@ -1,0 +1,54 @@
+# `make run` and `make test` each do all the set-up they need; the second time they are quick.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+SYNCED := .venv/.synced
+
+# The interpreter is the machine's own: nothing is downloaded but packages.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.PHONY: help install run test check format lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: $(SYNCED) ## Prepare .venv; .venv/bin/tocsin is the command line
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tocsin needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(SYNCED): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --frozen --all-extras --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	@touch $(SYNCED)
+
+run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
+	@exec .venv/bin/tocsin dev
+
+test: install ## Run the tests; the resolvers' a second time with the database alone isolating
+	.venv/bin/pytest
+	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest tests/resolvers
+
+check: install ## Check format, lint, types, duplicates and that schema.graphql is up to date
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/pylint --disable=all --enable=duplicate-code db live resolvers schema tocsin tests
+	.venv/bin/tocsin schema | diff schema.graphql - || (echo 'schema.graphql is out of date: make schema.graphql' && false)
+
+.PHONY: schema.graphql
+schema.graphql: install ## Print the schema anew
+	.venv/bin/tocsin schema > $@
+
+format: install ## Format and fix what can be fixed
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lock: $(UV) ## Lock the newest dependencies, from the public index whatever mirror is set
+	env -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_INDEX $(UV) lock --upgrade
+
+clean: ## Remove what was set up; the data in .tocsin stays
+	rm -rf .uv .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
