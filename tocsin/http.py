@@ -299,11 +299,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         self._authenticate = authenticate
         self._cookie = settings.auth_cookie
         self._ide = ide.read_bytes() if ide else None
-        self._ide_headers = {
-            "Content-Security-Policy": ide_policy,
-            "Vary": "Accept",
-            "X-Content-Type-Options": "nosniff",
-        }
+        self._ide_policy = ide_policy
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
         """Answer a request, or serve a socket until it closes."""
@@ -343,7 +339,9 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
     def _page(self) -> Response:
         if self._ide is None:
             raise StatusError(404, "There is no page here.")
-        return Response(self._ide, headers=self._ide_headers, media_type="text/html")
+        headers = {"Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+        headers["Content-Security-Policy"] = self._ide_policy
+        return Response(self._ide, headers=headers, media_type="text/html")
 
     async def _execute(
         self,

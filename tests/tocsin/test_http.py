@@ -230,7 +230,7 @@ async def test_a_foreign_page_opens_no_socket(rich: Site, origin: str) -> None:
 
 
 async def test_a_socket_ends_with_its_token(plain: Site) -> None:
-    """When the token expires the operations stop and the socket closes with 4401; nothing runs after it."""
+    """When the token expires the socket closes with 4401, whatever runs on it."""
     async with plain.socket({"authorization": "Bearer alice:0.3"}) as wire:
         await wire.subscribe("a", "subscription { forever }")
         assert (await wire.hear())["type"] == "next"
@@ -338,7 +338,7 @@ async def test_expected_errors_pass(plain: Site) -> None:
 async def test_unexpected_errors_are_masked(
     plain: Site, query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody learns what broke, over no transport; the log does, under the request's id, without the document."""
+    """Nobody learns what broke; the log does, under the request's id and without the document."""
     named = {"X-Request-Id": "req-1"}
     answers = [json.dumps(await plain.events(query, named))]
     if not query.startswith("subscription"):
