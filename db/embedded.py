@@ -20,6 +20,7 @@ import secrets
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from typing import Self
 _START_SECONDS = 60  # crash recovery comes first
 _STARTS = 3  # the free port that a keeper chose may be taken before Postgres listens on it
 _STOP_SECONDS = 30
+_FAST_STOP_SECONDS = 5  # Postgres 18.4 hangs if it is told to stop while it recovers from a backend's crash
 _CLOSE_SECONDS = 10
 _POLL_SECONDS = 0.02
 _KEEPER_POLL_SECONDS = 0.1
@@ -83,9 +85,9 @@ class _Lock:
             return False
         return True
 
-    def wait(self, kind: int = fcntl.LOCK_EX) -> bool:
-        """Take the lock once a server that stops has let go of it; or return False."""
-        deadline = time.monotonic() + _STOP_SECONDS
+    def wait(self, seconds: float, kind: int = fcntl.LOCK_EX) -> bool:
+        """Take the lock within that time; or return False."""
+        deadline = time.monotonic() + seconds
         while not (taken := self.take(kind)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return taken
@@ -151,7 +153,7 @@ def start(directory: Path) -> EmbeddedPostgres:
 
 
 def _use(home: Path, users: _Lock) -> EmbeddedPostgres:
-    if not users.wait(fcntl.LOCK_SH):
+    if not users.wait(_STOP_SECONDS, fcntl.LOCK_SH):
         raise EmbeddedError(f"The Postgres in {home} is still stopping; try again, or see its postgres.log.")
     port = _running_port(home)
     passwords = (home / "cluster" / "passwords").read_text().split()
@@ -190,12 +192,16 @@ def _running_port(home: Path) -> int:
 
 def _ready_port(home: Path) -> int | None:
     status = _postmaster_pid(home)
-    if len(status) < 8 or status[7].strip() != "ready":  # noqa: PLR2004 - LOCK_FILE_LINE_PM_STATUS
-        return None
-    with contextlib.suppress(OSError):  # the file outlives a postmaster that was killed, its socket does not
-        socket.create_connection(("127.0.0.1", int(status[3])), timeout=1).close()
-        return int(status[3])
-    return None
+    ready = len(status) > 7 and status[7].strip() == "ready"  # noqa: PLR2004 - LOCK_FILE_LINE_PM_STATUS
+    return int(status[3]) if ready and _accepts(int(status[3])) else None
+
+
+def _accepts(port: int) -> bool:
+    """Whether Postgres asks a client for its password; one that was killed or recovers is "ready" too."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+        client.sendall(struct.pack("!ii20s", 28, 3 << 16, b"user\0tocsin_server\0"))  # StartupMessage, 3.0
+        return client.recv(1) == b"R"  # AuthenticationRequest
+    return False
 
 
 def _postmaster_pid(home: Path) -> list[str]:
@@ -222,13 +228,13 @@ def _start_keeper(home: Path, keeper: _Lock) -> None:
 
 
 def _outwait_orphans(home: Path, server: _Lock) -> None:
-    """Take `server.lock`, after the Postgres of a keeper that was killed."""
-    if server.take():
-        return
-    if _ready_port(home):  # only Linux has PDEATHSIG
+    """Take `server.lock`, after the Postgres of a keeper that was killed (Linux tells it to stop)."""
+    for sent in (signal.SIGINT, signal.SIGQUIT):
+        if server.wait(_FAST_STOP_SECONDS):
+            return
         with contextlib.suppress(ProcessLookupError, IndexError):
-            os.kill(int(_postmaster_pid(home)[0]), signal.SIGINT)
-    if not server.wait():
+            os.kill(int(_postmaster_pid(home)[0]), sent)
+    if not server.wait(_STOP_SECONDS):
         raise EmbeddedError(f"An earlier Postgres in {home} does not stop; see its postgres.log.")
 
 
@@ -350,7 +356,7 @@ def _stop_with(parent: int) -> None:
 def _stop(postmaster: subprocess.Popen[bytes]) -> None:
     postmaster.send_signal(signal.SIGINT)  # fast shutdown: ends connections, loses nothing
     try:
-        postmaster.wait(_STOP_SECONDS / 2)
+        postmaster.wait(_FAST_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         postmaster.send_signal(signal.SIGQUIT)  # at once; the next start recovers
 
