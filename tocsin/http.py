@@ -5,34 +5,39 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator
-from contextlib import aclosing, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
-from graphql import GraphQLError, OperationDefinitionNode
-from starlette.requests import HTTPConnection, Request
+from graphql import GraphQLError
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 from strawberry import Schema
-from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.extensions import SchemaExtension
-from strawberry.fastapi import BaseContext, GraphQLRouter
+from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLRequestData
-from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
-from resolvers.errors import ErrorCode, TocsinError, bad_input, forbidden, unauthenticated
+from resolvers.errors import bad_input, forbidden, unauthenticated
 from resolvers.principal import Principal
 from tocsin import limits
+from tocsin.connection import (
+    Authenticate,
+    Connection,
+    Credentials,
+    NewOperation,
+    OperationScope,
+    from_headers,
+    from_init,
+)
 from tocsin.errors import (
     Accept,
     PublicError,
@@ -40,220 +45,14 @@ from tocsin.errors import (
     encode,
     expected,
     payload,
-    public,
     quieten_strawberry,
     refuse,
     respond,
 )
 from tocsin.settings import Settings
+from tocsin.socket import MAX_OPERATIONS, Socket, SocketAdapter, seconds_left
 
-Authenticate = Callable[[str, str | None], Awaitable[Principal]]
-NewOperation = Callable[[Principal | None], Any]
-
-_CLOSE_CODES = {
-    ErrorCode.UNAUTHENTICATED: 4401,
-    ErrorCode.FORBIDDEN: 4403,
-    ErrorCode.TENANT_REQUIRED: 4403,
-    ErrorCode.INTERNAL: 4500,
-}
-_MAX_SUBSCRIPTIONS = 100
 _EVENTS = SSETransport()
-
-
-class Connection(BaseContext):
-    """Lives as long as a request or a socket; what resolvers see is made anew for each operation."""
-
-    def __init__(self, new_operation: NewOperation) -> None:
-        super().__init__()
-        self.principal: Principal | None = None
-        self._new_operation = new_operation
-
-    @property
-    def request_id(self) -> str:
-        """The id in X-Request-Id, in INTERNAL errors and in the log."""
-        return limits.request_id(self.request.scope) if self.request else "none"
-
-    def operation(self) -> Any:
-        """Return a fresh context: what one operation has loaded must not be seen by the next."""
-        return self._new_operation(self.principal)
-
-
-class OperationScope(SchemaExtension):
-    """Gives each operation its own context, and lets only public errors out of a stream.
-
-    Other contexts than a `Connection` are left as they are.
-    """
-
-    connection: Connection | None = None
-
-    def on_operation(self) -> Iterator[None]:
-        """Replace the connection by what `new_operation` returns."""
-        context = self.execution_context
-        if isinstance(context.context, Connection):
-            self.connection = context.context
-            context.context = self.connection.operation()
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        """Refuse what Strawberry would let pass, and tell validation errors from all others by a code."""
-        context = self.execution_context
-        mistake = None if context.pre_execution_errors else self._mistake()
-        if mistake:
-            extensions = {"code": ErrorCode.BAD_USER_INPUT.value}
-            context.pre_execution_errors = [GraphQLError(mistake, extensions=extensions)]
-        yield
-        for error in context.pre_execution_errors or ():
-            error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value, **(error.extensions or {})}
-
-    def on_stream_result(self, result: Any) -> Iterator[None]:
-        """Mask the errors of a `next` or `error` message."""
-        if self.connection and result.errors:
-            result.errors = [public(error, self.connection.request_id) for error in result.errors]
-        yield
-
-    def _mistake(self) -> str | None:
-        context = self.execution_context
-        document = context.graphql_document
-        if document is None:
-            return None
-        operations = [it for it in document.definitions if isinstance(it, OperationDefinitionNode)]
-        # Strawberry runs the first of several where the specification wants a name.
-        if len(operations) > 1 and context._provided_operation_name is None:  # noqa: SLF001
-            return "Must provide operationName: the document has several operations."
-        if limits.holds_nul(context.query or "", document, context.variables):
-            return "Strings must not contain U+0000."
-        return None
-
-
-class Credentials(NamedTuple):
-    """A token, the wanted tenant, and whether a browser added the token by itself."""
-
-    token: str | None
-    tenant: str | None
-    ambient: bool
-
-
-def _bearer(value: str) -> str:
-    scheme, _, token = value.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise unauthenticated()
-    return token.strip()
-
-
-def _from_headers(connection: HTTPConnection, cookie: str | None) -> Credentials:
-    tenant = connection.headers.get("x-tenant-id")
-    if header := connection.headers.get("authorization"):
-        return Credentials(_bearer(header), tenant, ambient=False)
-    token = connection.cookies.get(cookie) if cookie else None
-    return Credentials(token or None, tenant, ambient=bool(token))
-
-
-def _from_init(said: dict[str, Any], socket: HTTPConnection, cookie: str | None) -> Credentials:
-    # GraphiQL sends its headers as the payload, under the names that the user has typed.
-    fields = {name.lower(): value for name, value in said.items()}
-    token, tenant = fields.get("authorization"), fields.get("tenantid", fields.get("x-tenant-id"))
-    if not isinstance(token, str | None) or not isinstance(tenant, str | None):
-        raise bad_input(("payload", "authorization and tenantId must be strings"))
-    tenant = tenant or socket.headers.get("x-tenant-id")
-    if token is not None:
-        return Credentials(_bearer(token), tenant, ambient=False)
-    return _from_headers(socket, cookie)._replace(tenant=tenant)
-
-
-def _seconds_left(principal: Principal) -> float:
-    return max(0.0, (principal.expires_at - datetime.now(UTC)).total_seconds())
-
-
-class SocketAdapter(ASGIWebSocketAdapter):
-    """A WebSocket that speaks text, closes once, and says so when it is closed."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether either side has closed."""
-        return WebSocketState.DISCONNECTED in {self.ws.application_state, self.ws.client_state}
-
-    async def send_json(self, message: Any) -> None:
-        """Send a message, or raise WebSocketDisconnected."""
-        if self.closed:
-            raise WebSocketDisconnected
-        try:
-            await self.ws.send_text(encode(message).decode())
-        except WebSocketDisconnect as error:
-            raise WebSocketDisconnected from error
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close unless closed; RFC 6455 allows 123 bytes of reason, and some quote the client."""
-        if not self.closed:
-            with suppress(WebSocketDisconnect):
-                await self.ws.close(code, reason.encode()[:123].decode(errors="ignore"))
-
-
-class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
-    """One graphql-transport-ws connection; it ends when its principal's token does."""
-
-    websocket: SocketAdapter
-    expiry: asyncio.Task[None] | None = None
-
-    async def handle_message(self, message: Any) -> None:
-        """Run a message that keeps to the protocol; what arrives after the close is dropped."""
-        if self.websocket.closed:
-            return
-        if reason := _misuse(message):
-            await self.handle_invalid_message(reason)
-        elif message["type"] == "subscribe" and self._is_full(message["id"]):
-            error = TocsinError(ErrorCode.RATE_LIMITED, f"At most {_MAX_SUBSCRIPTIONS} operations at a time.")
-            shown = {"message": str(error), "extensions": dict(error.extensions)}
-            await self.send_message(cast(Any, {"id": message["id"], "type": "error", "payload": [shown]}))
-        else:
-            await super().handle_message(message)
-
-    def _is_full(self, id: str) -> bool:
-        return len(self.operations) >= _MAX_SUBSCRIPTIONS and id not in self.operations
-
-    async def handle_connection_init(self, message: Any) -> None:
-        """Acknowledge; or close with 4401, 4403, 4400 or 4500 and the error's code as the reason."""
-        try:
-            await super().handle_connection_init(message)
-        except WebSocketDisconnected:
-            raise
-        except Exception as error:  # noqa: BLE001 - nobody above could close with a code
-            refusal = expected(error, self.context.request_id)
-            await self.websocket.close(_CLOSE_CODES.get(refusal.code, 4400), refusal.code.value)
-        if self.connection_acknowledged and self.context.principal and not self.expiry:
-            self.expiry = asyncio.create_task(self._expire(_seconds_left(self.context.principal)))
-
-    async def _expire(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        for operation in list(self.operations):
-            await self.cleanup_operation(operation)
-        await self.websocket.close(4401, ErrorCode.UNAUTHENTICATED.value)
-
-    async def handle_task_exception(self, error: Exception) -> None:
-        """Log what broke an operation's task, unless it was the client going away."""
-        if not isinstance(error, WebSocketDisconnected):
-            expected(error, self.context.request_id)
-
-    async def shutdown(self) -> None:
-        """Stop the timer and the operations."""
-        if self.expiry:
-            self.expiry.cancel()
-        await super().shutdown()
-
-
-def _misuse(message: Any) -> str | None:
-    """Return what is wrong with the shape of a message (PROTOCOL.md, Message types)."""
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        return "A message must be an object with a type"
-    if message["type"] not in {"subscribe", "complete"}:
-        return None
-    if not isinstance(message.get("id"), str) or not message["id"]:
-        return "An operation must have an id"
-    if message["type"] == "subscribe":
-        try:
-            limits.as_operation(message.get("payload"))
-        except TocsinError as error:
-            return str(error)
-    return None
 
 
 class GraphQLEndpoint(GraphQLRouter[Connection, None]):
@@ -292,7 +91,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             context_getter=connect,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=settings.init_timeout_seconds),
-            max_subscriptions_per_connection=_MAX_SUBSCRIPTIONS,
+            max_subscriptions_per_connection=MAX_OPERATIONS,
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
@@ -386,7 +185,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         return StreamingResponse(stream(), headers=_EVENTS.headers)
 
     async def _principal_of(self, request: Request) -> Principal | None:
-        found = _from_headers(request, self._cookie)
+        found = from_headers(request, self._cookie)
         safe = request.method == "POST" and limits.is_json(request.headers.get("content-type"))
         if found.ambient and not safe:
             raise forbidden("A cookie is accepted only with a JSON POST.")
@@ -395,7 +194,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
     async def on_ws_connect(self, context: Connection) -> Any:
         """Authenticate a socket; its cookie counts only from this origin or an allowed one."""
         socket = cast(WebSocket, context.request)
-        found = _from_init(context.connection_params or {}, socket, self._cookie)
+        found = from_init(context.connection_params or {}, socket, self._cookie)
         if found.ambient and not self._is_trusted(socket):
             raise forbidden("A cookie is accepted only from a page of this origin.")
         context.principal = await self._admit(found)
@@ -420,7 +219,7 @@ async def _until_expiry(
     results: Any, principal: Principal | None
 ) -> AsyncGenerator[tuple[Any, list[GraphQLError] | None], None]:
     """Pass results on until the token expires; then say so, once, and end."""
-    deadline = None if principal is None else asyncio.get_running_loop().time() + _seconds_left(principal)
+    deadline = None if principal is None else asyncio.get_running_loop().time() + seconds_left(principal)
     async with aclosing(results):
         while True:
             try:

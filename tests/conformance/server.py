@@ -19,7 +19,8 @@ from strawberry.scalars import JSON
 from resolvers.errors import ErrorCode, TocsinError, bad_input, forbidden, unauthenticated
 from resolvers.principal import Principal, Role
 from schema.limits import Limits, QueryLimits
-from tocsin.http import GraphQLEndpoint, OperationScope
+from tocsin.connection import OperationScope
+from tocsin.http import GraphQLEndpoint
 from tocsin.limits import guard
 from tocsin.settings import Settings
 

@@ -16,8 +16,9 @@ from websockets.typing import Origin
 from resolvers.principal import Principal
 from tests.conformance.client import EVENTS, NEWER, PLAIN, RICH, Site, problem, site
 from tests.conformance.server import Operation, Query, Tokens, make_app
-from tocsin.http import GraphQLEndpoint, _seconds_left
+from tocsin.http import GraphQLEndpoint
 from tocsin.settings import Settings
+from tocsin.socket import seconds_left
 
 ALICE = {"Authorization": "Bearer alice"}
 
@@ -463,7 +464,7 @@ async def test_allowed_origins_may_call_from_a_browser(rich: Site) -> None:
 def test_a_principal_in_the_past_has_no_time_left() -> None:
     """An expiry that has passed is now, not before."""
     past = datetime.now(UTC) - timedelta(days=1)
-    assert _seconds_left(Principal("acme", "alice", frozenset(), past)) == 0.0
+    assert seconds_left(Principal("acme", "alice", frozenset(), past)) == 0.0
 
 
 def test_the_page_is_read_at_start(tmp_path: Path) -> None:

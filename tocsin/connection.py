@@ -1,0 +1,121 @@
+"""Who is connected, and the fresh context that each of its operations gets."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
+
+from graphql import GraphQLError, OperationDefinitionNode
+from starlette.requests import HTTPConnection
+from strawberry.extensions import SchemaExtension
+from strawberry.fastapi import BaseContext
+
+from resolvers.errors import ErrorCode, bad_input, unauthenticated
+from resolvers.principal import Principal
+from tocsin import limits
+from tocsin.errors import (
+    public,
+)
+
+Authenticate = Callable[[str, str | None], Awaitable[Principal]]
+NewOperation = Callable[[Principal | None], Any]
+
+
+class Connection(BaseContext):
+    """Lives as long as a request or a socket; what resolvers see is made anew for each operation."""
+
+    def __init__(self, new_operation: NewOperation) -> None:
+        super().__init__()
+        self.principal: Principal | None = None
+        self._new_operation = new_operation
+
+    @property
+    def request_id(self) -> str:
+        """The id in X-Request-Id, in INTERNAL errors and in the log."""
+        return limits.request_id(self.request.scope) if self.request else "none"
+
+    def operation(self) -> Any:
+        """Return a fresh context: what one operation has loaded must not be seen by the next."""
+        return self._new_operation(self.principal)
+
+
+class OperationScope(SchemaExtension):
+    """Gives each operation its own context, and lets only public errors out of a stream.
+
+    Other contexts than a `Connection` are left as they are.
+    """
+
+    connection: Connection | None = None
+
+    def on_operation(self) -> Iterator[None]:
+        """Replace the connection by what `new_operation` returns."""
+        context = self.execution_context
+        if isinstance(context.context, Connection):
+            self.connection = context.context
+            context.context = self.connection.operation()
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Refuse what Strawberry would let pass, and tell validation errors from all others by a code."""
+        context = self.execution_context
+        mistake = None if context.pre_execution_errors else self._mistake()
+        if mistake:
+            extensions = {"code": ErrorCode.BAD_USER_INPUT.value}
+            context.pre_execution_errors = [GraphQLError(mistake, extensions=extensions)]
+        yield
+        for error in context.pre_execution_errors or ():
+            error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value, **(error.extensions or {})}
+
+    def on_stream_result(self, result: Any) -> Iterator[None]:
+        """Mask the errors of a `next` or `error` message."""
+        if self.connection and result.errors:
+            result.errors = [public(error, self.connection.request_id) for error in result.errors]
+        yield
+
+    def _mistake(self) -> str | None:
+        context = self.execution_context
+        document = context.graphql_document
+        if document is None:
+            return None
+        operations = [it for it in document.definitions if isinstance(it, OperationDefinitionNode)]
+        # Strawberry runs the first of several where the specification wants a name.
+        if len(operations) > 1 and context._provided_operation_name is None:  # noqa: SLF001
+            return "Must provide operationName: the document has several operations."
+        if limits.holds_nul(context.query or "", document, context.variables):
+            return "Strings must not contain U+0000."
+        return None
+
+
+class Credentials(NamedTuple):
+    """A token, the wanted tenant, and whether a browser added the token by itself."""
+
+    token: str | None
+    tenant: str | None
+    ambient: bool
+
+
+def _bearer(value: str) -> str:
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthenticated()
+    return token.strip()
+
+
+def from_headers(connection: HTTPConnection, cookie: str | None) -> Credentials:
+    """Read a bearer token, or else the cookie of this name; a malformed header is UNAUTHENTICATED."""
+    tenant = connection.headers.get("x-tenant-id")
+    if header := connection.headers.get("authorization"):
+        return Credentials(_bearer(header), tenant, ambient=False)
+    token = connection.cookies.get(cookie) if cookie else None
+    return Credentials(token or None, tenant, ambient=bool(token))
+
+
+def from_init(said: dict[str, Any], socket: HTTPConnection, cookie: str | None) -> Credentials:
+    """Read the payload of connection_init; what it lacks counts from the upgrade request."""
+    # Some clients send their HTTP headers as the payload, under their own names.
+    fields = {name.lower(): value for name, value in said.items()}
+    token, tenant = fields.get("authorization"), fields.get("tenantid", fields.get("x-tenant-id"))
+    if not isinstance(token, str | None) or not isinstance(tenant, str | None):
+        raise bad_input(("payload", "authorization and tenantId must be strings"))
+    tenant = tenant or socket.headers.get("x-tenant-id")
+    if token is not None:
+        return Credentials(_bearer(token), tenant, ambient=False)
+    return from_headers(socket, cookie)._replace(tenant=tenant)

@@ -1,0 +1,121 @@
+"""The keys that tokens are signed and verified with."""
+
+import logging
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias, TypeVar, cast
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import get_default_algorithms
+from pydantic import SecretStr
+
+from tocsin.jwks import PublicKey, RemoteKeySet
+from tocsin.settings import Settings
+
+Clock: TypeAlias = Callable[[], float]
+Key = TypeVar("Key")
+
+MIN_SECRET_BYTES = 32
+_log = logging.getLogger(__name__)
+
+
+class ConfigurationError(Exception):
+    """Settings that cannot verify or sign a token; the message names the variables to change."""
+
+
+class KeySource(Protocol):
+    """Where verification keys come from."""
+
+    async def key(self, kid: str | None) -> PublicKey | bytes | None:
+        """Return the key for a token with this key id, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FixedKey:
+    value: PublicKey | bytes
+
+    async def key(self, _kid: str | None) -> PublicKey | bytes:
+        return self.value
+
+
+def load_or_create_secret(data_dir: Path) -> SecretStr:
+    """Return the development signing key in `data_dir`/signing-key, made at first: 32 random bytes.
+
+    The file has mode 0600. Processes that start together get the same key, and a process that dies in
+    between leaves no part of one. Raises ConfigurationError when it cannot be read or written.
+    """
+    path = data_dir / "signing-key"
+    try:
+        if not path.exists():
+            _create_secret(path)
+        secret = path.read_text("ascii").strip()
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f"The signing key {path} cannot be read or made: {error}") from error
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ConfigurationError(f"The signing key {path} is damaged; delete it to have a new one.")
+    return SecretStr(secret)
+
+
+def _create_secret(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Whole and on disk before it gets its name; link, unlike rename, never replaces another's key.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-") as draft:
+        draft.write(secrets.token_urlsafe(MIN_SECRET_BYTES))
+        draft.flush()
+        os.fsync(draft.fileno())
+        try:
+            os.link(draft.name, path)
+        except FileExistsError:
+            _log.debug("Another process made the signing key first")
+
+
+def key_source(settings: Settings, monotonic: Clock) -> KeySource:
+    """Return where the settings say that verification keys are, or raise ConfigurationError."""
+    if settings.jwt_algorithm == "HS256":
+        return _FixedKey(hmac_key(settings))
+    if settings.jwt_secret is not None:
+        raise ConfigurationError(f"TOCSIN_JWT_SECRET is for HS256, not {settings.jwt_algorithm}.")
+    if settings.jwks_url is None and settings.jwt_public_key is not None:
+        return _FixedKey(_pem_key(settings.jwt_public_key, settings.jwt_algorithm))
+    if settings.jwks_url is None or settings.jwt_public_key is not None:
+        raise ConfigurationError("Set one of TOCSIN_JWT_PUBLIC_KEY and TOCSIN_JWKS_URL.")
+    try:
+        return RemoteKeySet(settings.jwks_url, settings.jwt_algorithm, monotonic)
+    except ValueError as error:
+        raise ConfigurationError(f"TOCSIN_JWKS_URL: {error}") from error
+
+
+def hmac_key(settings: Settings) -> bytes:
+    """Return the HS256 key of the settings, or else the data dir's; ConfigurationError if it is weak."""
+    if settings.jwt_algorithm != "HS256":
+        raise ConfigurationError(f"Tokens are signed here only with HS256, not {settings.jwt_algorithm}.")
+    if settings.jwt_public_key is not None or settings.jwks_url is not None:
+        raise ConfigurationError("TOCSIN_JWT_PUBLIC_KEY and TOCSIN_JWKS_URL are for RS256 and ES256.")
+    secret = settings.jwt_secret
+    key = (load_or_create_secret(settings.data_dir) if secret is None else secret).get_secret_value()
+    return _checked(key.encode(), "HS256", "TOCSIN_JWT_SECRET")
+
+
+def _pem_key(pem: str, algorithm: str) -> PublicKey:
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError("TOCSIN_JWT_PUBLIC_KEY is not a PEM public key.") from error
+    return cast(PublicKey, _checked(key, algorithm, "TOCSIN_JWT_PUBLIC_KEY"))
+
+
+def _checked(key: Key, algorithm: str, variable: str) -> Key:
+    verifier = get_default_algorithms()[algorithm]
+    try:
+        weakness = verifier.check_key_length(verifier.prepare_key(key))
+    except (jwt.InvalidKeyError, TypeError) as error:
+        raise ConfigurationError(f"{variable} is not a key for {algorithm}.") from error
+    if weakness:
+        raise ConfigurationError(f"{variable}: {weakness}")
+    return key

@@ -1,0 +1,125 @@
+"""graphql-transport-ws (PROTOCOL.md of enisdenjo/graphql-ws): Strawberry's handler, made strict."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+
+from resolvers.errors import ErrorCode, TocsinError
+from resolvers.principal import Principal
+from tocsin import limits
+from tocsin.connection import Connection
+from tocsin.errors import (
+    encode,
+    expected,
+)
+
+_CLOSE_CODES = {
+    ErrorCode.UNAUTHENTICATED: 4401,
+    ErrorCode.FORBIDDEN: 4403,
+    ErrorCode.TENANT_REQUIRED: 4403,
+    ErrorCode.INTERNAL: 4500,
+}
+MAX_OPERATIONS = 100
+
+
+def seconds_left(principal: Principal) -> float:
+    """Return how long the principal's token is still good."""
+    return max(0.0, (principal.expires_at - datetime.now(UTC)).total_seconds())
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """A WebSocket that speaks text, closes once, and says so when it is closed."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether either side has closed."""
+        return WebSocketState.DISCONNECTED in {self.ws.application_state, self.ws.client_state}
+
+    async def send_json(self, message: Any) -> None:
+        """Send a message, or raise WebSocketDisconnected."""
+        if self.closed:
+            raise WebSocketDisconnected
+        try:
+            await self.ws.send_text(encode(message).decode())
+        except WebSocketDisconnect as error:
+            raise WebSocketDisconnected from error
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close unless closed; RFC 6455 allows 123 bytes of reason, and some quote the client."""
+        if not self.closed:
+            with suppress(WebSocketDisconnect):
+                await self.ws.close(code, reason.encode()[:123].decode(errors="ignore"))
+
+
+class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
+    """One graphql-transport-ws connection; it ends when its principal's token does."""
+
+    websocket: SocketAdapter
+    expiry: asyncio.Task[None] | None = None
+
+    async def handle_message(self, message: Any) -> None:
+        """Run a message that keeps to the protocol; what arrives after the close is dropped."""
+        if self.websocket.closed:
+            return
+        if reason := _misuse(message):
+            await self.handle_invalid_message(reason)
+        elif message["type"] == "subscribe" and self._is_full(message["id"]):
+            error = TocsinError(ErrorCode.RATE_LIMITED, f"At most {MAX_OPERATIONS} operations at a time.")
+            shown = {"message": str(error), "extensions": dict(error.extensions)}
+            await self.send_message(cast(Any, {"id": message["id"], "type": "error", "payload": [shown]}))
+        else:
+            await super().handle_message(message)
+
+    def _is_full(self, id: str) -> bool:
+        return len(self.operations) >= MAX_OPERATIONS and id not in self.operations
+
+    async def handle_connection_init(self, message: Any) -> None:
+        """Acknowledge; or close with 4401, 4403, 4400 or 4500 and the error's code as the reason."""
+        try:
+            await super().handle_connection_init(message)
+        except WebSocketDisconnected:
+            raise
+        except Exception as error:  # noqa: BLE001 - nobody above could close with a code
+            refusal = expected(error, self.context.request_id)
+            await self.websocket.close(_CLOSE_CODES.get(refusal.code, 4400), refusal.code.value)
+        if self.connection_acknowledged and self.context.principal and not self.expiry:
+            self.expiry = asyncio.create_task(self._expire(seconds_left(self.context.principal)))
+
+    async def _expire(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        for operation in list(self.operations):
+            await self.cleanup_operation(operation)
+        await self.websocket.close(4401, ErrorCode.UNAUTHENTICATED.value)
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        """Log what broke an operation's task, unless it was the client going away."""
+        if not isinstance(error, WebSocketDisconnected):
+            expected(error, self.context.request_id)
+
+    async def shutdown(self) -> None:
+        """Stop the timer and the operations."""
+        if self.expiry:
+            self.expiry.cancel()
+        await super().shutdown()
+
+
+def _misuse(message: Any) -> str | None:
+    """Return what is wrong with the shape of a message (PROTOCOL.md, Message types)."""
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return "A message must be an object with a type"
+    if message["type"] not in {"subscribe", "complete"}:
+        return None
+    if not isinstance(message.get("id"), str) or not message["id"]:
+        return "An operation must have an id"
+    if message["type"] == "subscribe":
+        try:
+            limits.as_operation(message.get("payload"))
+        except TocsinError as error:
+            return str(error)
+    return None
