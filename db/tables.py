@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -129,6 +130,7 @@ channel = Table(
     Column("name", Text, nullable=False),
     _flag("enabled", default=True),
     Column("config", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("secrets", JSONB, nullable=False, server_default=text("'{}'")),
     Column("categories", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     _instant("created_at"),
     _instant("updated_at"),
@@ -270,6 +272,45 @@ preference = Table(
     ),
 )
 
+settings = Table(
+    "settings",
+    metadata,
+    _key("tenant_id"),
+    _flag("notifier_paused", default=False),
+    Column("retention_days", Integer, nullable=False, server_default=text("90")),
+    Column("inbox_days", Integer),
+    _instant("updated_at"),
+    CheckConstraint("retention_days between 1 and 3650", name="retention_days"),
+    CheckConstraint("inbox_days between 1 and 3650", name="inbox_days"),
+    _belongs_to_tenant(),
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    _key("tenant_id"),
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("types", ARRAY(Text)),
+    _ref("key_prefix", nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    _instant("created_at"),
+    _instant("last_used_at", nullable=True),
+    _instant("revoked_at", nullable=True),
+    _belongs_to_tenant(),
+    Index(None, "tenant_id", "key_prefix", unique=True),
+)
+
+removal = Table(
+    "removal",
+    metadata,
+    _key("tenant_id"),
+    _key("user_id"),
+    _instant("at"),
+    _belongs_to_tenant(),
+    comment="Users who were removed: their tokens issued before are refused.",
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -315,6 +356,16 @@ attempt = Table(
 
 # Rows of one user: tenant AND (that user OR the service). The other tables: tenant.
 PERSONAL = (inbox, inbox_count, notification, event, preference)
-SHARED = (recipient, notification_type, template, channel, delivery, attempt)
+SHARED = (
+    recipient,
+    notification_type,
+    template,
+    channel,
+    delivery,
+    attempt,
+    settings,
+    agent,
+    removal,
+)
 # Ids only, no policy: a worker finds its tenants here. See docs/adr/0002.
 EXEMPT = (tenant,)
