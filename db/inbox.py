@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from db import system_template
 from db.session import Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
 from db.tables import event, inbox, inbox_count, notification_type, recipient, tenant
@@ -84,7 +85,12 @@ def columns_of(name: str, keys: Sequence[str], rows: Iterable[Sequence[Any]]) ->
 _users = unnest("users", id=Text)
 _types = unnest("types", name=Text, category=Text)
 
-_ADD_TENANT = Write(postgresql.insert(tenant).from_select(["id"], select(TENANT_ID)).on_conflict_do_nothing())
+_ADD_TENANT = Write(
+    postgresql.insert(tenant)
+    .from_select(["id"], select(TENANT_ID))
+    .on_conflict_do_nothing()
+    .returning(tenant.c.id)
+)
 # Each is added in sorted order, so that two transactions that add the same ones never wait in a circle.
 _ADD_TYPES = Write(
     postgresql.insert(notification_type)
@@ -240,8 +246,9 @@ async def lock(tx: Transaction) -> Ledger:
 
 
 async def add_tenant(tx: Transaction) -> None:
-    """Make the scope's tenant known."""
-    await tx.fetch(_ADD_TENANT)
+    """Make the scope's tenant known; a new one gets the shipped templates."""
+    if await tx.fetch(_ADD_TENANT):
+        await system_template.install(tx)
 
 
 async def open_many(tx: Transaction, groups: Iterable[tuple[str, str, str]]) -> Ledger:

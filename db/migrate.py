@@ -11,7 +11,8 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from db.session import Database
+from db import system_template
+from db.session import Database, Scope, open_database
 from db.tables import SCHEMA
 
 _LOCK = 0x70C51  # any number, as long as every Tocsin takes the same
@@ -46,8 +47,18 @@ async def _with_connection(url: str, run: Callable[[Config, Connection], None]) 
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` (as its owner role) to a revision."""
+    """Bring the database at `url` (as its owner role) to a revision, and every tenant's templates up to date."""
     await _with_connection(url, lambda config, _connection: command.upgrade(config, revision))
+    if revision == "head":
+        await _install_templates(url)
+
+
+async def _install_templates(url: str) -> None:
+    # Tenant by tenant: the policies hold for the owner too.
+    async with open_database(url, size=1, role=None) as database:
+        for tenant in await database.pool.fetch(f"select id from {SCHEMA}.tenant order by id"):  # noqa: S608
+            async with database.transaction(Scope(tenant["id"], None)) as tx:
+                await system_template.install(tx)
 
 
 async def downgrade(url: str, revision: str) -> None:

@@ -11,6 +11,7 @@ import orjson
 from db.statement import SET_CONTEXT, Read, Statement, Write
 
 APP_ROLE = "tocsin_app"
+WORKER_ROLE = "tocsin_worker"
 
 
 class Row(asyncpg.Record):
@@ -136,9 +137,17 @@ async def prepare_connection(connection: Any) -> None:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, size: int = 10, on_commit: Callable[[Sequence[Hint]], None] = _ignore
+    url: str,
+    *,
+    size: int = 10,
+    role: str | None = APP_ROLE,
+    on_commit: Callable[[Sequence[Hint]], None] = _ignore,
 ) -> AsyncIterator[Database]:
-    """Connect as the application's role, whatever role logs in; close the pool where the block ends."""
+    """Connect and act as a role, whatever role logs in; close the pool where the block ends.
+
+    role None: as the one that logs in.
+    """
+    settings = {"application_name": "tocsin", "timezone": "UTC"} | ({"role": role} if role else {})
     async with asyncpg.create_pool(
         url,
         min_size=min(2, size),
@@ -147,6 +156,6 @@ async def open_database(
         init=prepare_connection,
         reset=_keep_session,
         statement_cache_size=512,
-        server_settings={"role": APP_ROLE, "application_name": "tocsin", "timezone": "UTC"},
+        server_settings=settings,
     ) as pool:
         yield Database(pool, on_commit)
