@@ -47,7 +47,7 @@ async def _with_connection(url: str, run: Callable[[Config, Connection], None]) 
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` (as its owner role) to a revision, and every tenant's templates up to date."""
+    """Bring the database at `url` (as its owner role) to a revision, with every tenant's shipped templates."""
     await _with_connection(url, lambda config, _connection: command.upgrade(config, revision))
     if revision == "head":
         await _install_templates(url)
