@@ -36,7 +36,7 @@ check: install ## Check format, lint, types, duplicates and that schema.graphql 
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pylint --disable=all --enable=duplicate-code db live resolvers schema tocsin tests
+	.venv/bin/pylint --disable=all --enable=duplicate-code db delivery live resolvers schema tocsin tests
 	.venv/bin/tocsin schema | diff schema.graphql - || (echo 'schema.graphql is out of date: make schema.graphql' && false)
 
 .PHONY: schema.graphql

@@ -20,6 +20,7 @@ from tocsin.app import create_app, server_options
 from tocsin.auth import sign
 from tocsin.environment import environment, url
 from tocsin.settings import Settings
+from tocsin.worker import working
 
 _HOST = "127.0.0.1"
 _LIFETIME = timedelta(days=30)
@@ -74,7 +75,8 @@ async def _serve(settings: Settings, port: int, *, with_demo: bool) -> None:
     app = create_app(settings, alongside=demo.tick if with_demo else None, login_too=False)
     server = uvicorn.Server(uvicorn.Config(app, **server_options(settings, _HOST, port)))
     telling = asyncio.create_task(_tell(server, settings, port))
-    await server.serve()
+    async with working(settings, login_too=False):
+        await server.serve()
     telling.cancel()
 
 

@@ -43,6 +43,13 @@ class Settings(BaseSettings):
         None, description="Name of a cookie that may carry the token. Unset: cookies are not read."
     )
 
+    event_days: int = Field(
+        7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
+    )
+    cleanup_minutes: int = Field(
+        60, ge=1, le=1440, description="Minutes between cleanups: what is too old leaves the database."
+    )
+
     allowed_origins: tuple[str, ...] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )
