@@ -43,6 +43,10 @@ check: install ## Check format, lint, types, duplicates and that schema.graphql 
 schema.graphql: install ## Print the schema anew
 	.venv/bin/tocsin schema > $@
 
+.PHONY: docs/rights.md
+docs/rights.md: install ## Print anew who may call what
+	.venv/bin/python -m tests.rights > $@
+
 format: install ## Format and fix what can be fixed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .

@@ -74,8 +74,7 @@ async def test_repair_mends_each_kind_of_drift(
     await eye.sql.execute(_TAMPER, stranger.tenant)
     foreign = await eye.ledger(stranger.tenant)
     for change in (
-        "update tocsin.inbox_count set unread = 0 "
-        "where tenant_id = $1 and user_id = 'ada' and type = 'build.done'",
+        "update tocsin.inbox_count set unread = 0 where tenant_id = $1 and user_id = 'ada' and total = 2",
         "delete from tocsin.inbox_count where tenant_id = $1 and user_id = 'ada' and type = 'bill.due'",
         "insert into tocsin.inbox_count values ($1, 'ada', 'ghost', 'ghost', 1, 1, 1, 1)",
     ):

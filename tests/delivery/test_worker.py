@@ -66,7 +66,7 @@ async def _counts(eye: Eye) -> list[int]:
 
 
 async def test_killed_in_the_middle_and_started_again(own_urls: Urls, own_eye: Eye, tmp_path: Path) -> None:
-    """Killed with -9 within the second batch leaves exactly the first one done; the next worker does the rest."""
+    """After kill -9 within the second batch exactly the first one is done; the next worker does the rest."""
     await _many_deleted(own_eye)
     async with _stuck(own_urls, own_eye, tmp_path) as (running, _release):
         running.process.kill()
