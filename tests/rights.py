@@ -189,8 +189,8 @@ def root_fields() -> list[RootField]:
 _HEAD = """# Who may call what
 
 Printed from the schema by `make docs/rights.md`. [tests/test_rights.py](../tests/test_rights.py) calls each
-field as each caller: without a valid token it is UNAUTHENTICATED, with another role FORBIDDEN. An admin is a user
-too.
+field as each caller: without a valid token it is UNAUTHENTICATED, with another role FORBIDDEN. An admin is a
+user too.
 
 | field | users | admins | agents |
 | --- | --- | --- | --- |
