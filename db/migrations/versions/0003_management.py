@@ -87,9 +87,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ERASABLE:
         op.execute(f"revoke delete on tocsin.{table} from tocsin_app")
-    op.drop_index(
-        op.f("notification_tenant_id_deleted_at_idx"), table_name="notification", schema="tocsin"
-    )
+    op.drop_index(op.f("notification_tenant_id_deleted_at_idx"), table_name="notification", schema="tocsin")
     op.drop_column("channel", "secrets", schema="tocsin")
     op.drop_table("settings", schema="tocsin")
     op.drop_table("removal", schema="tocsin")
