@@ -97,7 +97,8 @@ def _is_safe(url: str) -> bool:
 
 
 def _scalar(name: str, description: str, **conversions: Any) -> ScalarDefinition:
-    return strawberry.scalar(name=name, description=description, **conversions)
+    definition: ScalarDefinition = strawberry.scalar(name=name, description=description, **conversions)
+    return definition
 
 
 SCALARS: dict[object, ScalarDefinition] = {

@@ -123,9 +123,11 @@ class Chaos:
         """Cancel tasks and kill the backend every now and then until all are done."""
         while any(not task.done() for task in tasks):
             await asyncio.sleep(0.1)
-            await self.kill(Scope("", None))
-            for task in self.random.sample(tasks, 4):
-                self.seen["cancelled"] += task.cancel()
+            # Bounded, so that a slow machine does not cancel them all before they have done something.
+            if self.seen["cancelled"] < 60:
+                await self.kill(Scope("", None))
+                for task in self.random.sample(tasks, 4):
+                    self.seen["cancelled"] += task.cancel()
 
 
 async def test_no_task_sees_another_tenant_on_one_connection(filled: Urls, superuser: Connection) -> None:
@@ -134,7 +136,7 @@ async def test_no_task_sees_another_tenant_on_one_connection(filled: Urls, super
         chaos = Chaos(database, superuser, seed=17)
         scopes = _scopes()
         tasks = [asyncio.create_task(chaos.run(scopes[n % len(scopes)])) for n in range(TASKS)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await chaos.cancel_some(tasks)
         await asyncio.gather(*tasks, return_exceptions=True)
         await chaos.step(scopes[0])

@@ -444,7 +444,7 @@ async def large(urls: Urls, superuser: Connection) -> AsyncIterator[Scope]:
         await superuser.execute(
             "insert into tocsin.notification"
             " (tenant_id, id, user_id, type, category, title, body, unread_seq, created_at)"
-            " select $1, gen_random_uuid(), $2, 'a', 'a', 'title', 'body', n, now() - (n / 3) * interval '1 s'"
+            " select $1, gen_random_uuid(), $2, 'a', 'a', 'title', '', n, now() - (n / 3) * interval '1 s'"
             " from generate_series(1, $3) n",
             scope.tenant_id,
             user,

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from db.types import ChannelKind
 from tests.resolvers.support import (
+    ABSENT,
     DELETE,
     add_attempts,
     add_channel,
@@ -116,7 +116,7 @@ async def test_a_malformed_cursor(ada: Api.User, after: str) -> None:
     assert (await ada.refusal(LIST, after=after))["extensions"] == {"code": "INVALID_CURSOR"}
 
 
-@pytest.mark.parametrize("id", [str(uuid4()), "", "nonsense", "x" * 10_000])
+@pytest.mark.parametrize("id", [ABSENT, "", "nonsense", "x" * 10_000])
 async def test_an_absent_channel(ada: Api.User, id: str) -> None:
     """Whatever no channel has for an id is NOT_FOUND."""
     assert (await ada.refusal(GET, id=id))["extensions"] == {"code": "NOT_FOUND"}

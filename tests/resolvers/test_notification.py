@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from db.types import Severity
-from tests.resolvers.support import DELETE, GET, add_template, change, inbox, now, seq_of, stats
+from tests.resolvers.support import ABSENT, DELETE, GET, add_template, change, inbox, now, seq_of, stats
 from tests.support import Api
 
 WHOLE = """query($id: ID!) { notification(id: $id) {
@@ -154,7 +154,7 @@ async def test_one_notification_by_id(ada: Api.User) -> None:
 
 
 @pytest.mark.parametrize(
-    "id", [str(uuid4()), "", "1", "{}", "x" * 10_000, "urn:uuid:" + str(uuid4()), uuid4().hex]
+    "id", [ABSENT, "", "1", "{}", "x" * 10_000, "urn:uuid:" + ABSENT, ABSENT.replace("-", "")]
 )
 async def test_an_absent_or_malformed_id_is_not_found(ada: Api.User, id: str) -> None:
     """Whatever no row has for an id is NOT_FOUND, and the answer does not repeat it."""
