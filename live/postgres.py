@@ -9,14 +9,12 @@ from typing import Any
 import asyncpg
 import orjson
 
-from db.session import Hint
+from db.session import OUTAGE, Hint
 from live.hub import Hub
 
 _log = logging.getLogger(__name__)
 _CHANNEL = "tocsin"
 _RETRY_SECONDS = 0.5
-# InternalClientError: a statement met the last words of a killed backend before the end of its socket.
-_BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"  # noqa: S608  a constant
 
 
@@ -45,7 +43,7 @@ class PostgresRelay:
         while True:
             try:
                 await self._serve_one_connection()
-            except _BROKEN as error:
+            except OUTAGE as error:
                 _log.warning("hints are down, retrying: %s", type(error).__name__)
             self.listening.clear()
             await asyncio.sleep(_RETRY_SECONDS)
@@ -100,7 +98,7 @@ async def postgres_hub(url: str) -> AsyncIterator[Hub]:
 
 
 async def _send_the_rest(relay: PostgresRelay, url: str) -> None:
-    with suppress(*_BROKEN):
+    with suppress(*OUTAGE):
         connection = await asyncpg.connect(url, timeout=2)
         try:
             await relay.flush(connection)

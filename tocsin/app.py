@@ -7,13 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 
 from db.migrate import is_current
 from db.safety import unsafe_role
-from db.session import Database, open_database
+from db.session import OUTAGE, Database, open_database
 from live.hub import Hub
 from live.postgres import postgres_hub
 from resolvers.context import Context
@@ -62,7 +61,7 @@ class Server:
         try:
             async with asyncio.timeout(2):
                 return await is_current(self.database)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except OUTAGE:
             return False
 
     @asynccontextmanager
