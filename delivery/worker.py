@@ -6,15 +6,10 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
-from db.session import Database
+from db.session import OUTAGE, Database
 from delivery import schedule
 
 _log = logging.getLogger(__name__)
-
-DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a database raises that went away, or that refuses one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ async def _repeat(database: Database, job: Job) -> None:
         try:
             await job.run(database)
             failures = 0
-        except DATABASE_ERRORS as error:
+        except OUTAGE as error:
             failures += 1
             _log.warning("%s failed %d times in a row: %r", job.name, failures, error)
         await asyncio.sleep(schedule.pause(job.every, failures, random.random()))  # noqa: S311  jitter

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from db.migrate import is_current
-from db.safety import unsafe_role
 from db.session import WORKER_ROLE, Database, open_database
 from delivery import cleanup
 from delivery.worker import Job, work
 from live.postgres import postgres_hub
+from tocsin.app import require_safe_role
 from tocsin.auth import ConfigurationError
 from tocsin.environment import url
 from tocsin.settings import Settings
@@ -33,8 +33,7 @@ async def worker_database(settings: Settings, *, login_too: bool = True) -> Asyn
     ):
         if not await is_current(database):
             raise ConfigurationError("The database is not up to date: run `tocsin migrate`.")
-        if reason := await unsafe_role(database, login_too=login_too):
-            raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
+        await require_safe_role(database, login_too=login_too)
         yield database
 
 
