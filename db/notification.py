@@ -45,7 +45,7 @@ _type_icon = (
 )
 _COLUMNS: dict[str, ColumnElement[Any]] = {
     **{column.name: column for column in notification.columns},
-    "icon": func.coalesce(_n.icon, _type_icon, "bell").label("icon"),
+    "icon": func.coalesce(func.nullif(_n.icon, ""), func.nullif(_type_icon, ""), "bell").label("icon"),
 }
 # What a cursor is made of, so always read.
 _ALWAYS = ("id", "created_at")

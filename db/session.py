@@ -14,6 +14,10 @@ APP_ROLE = "tocsin_app"
 WORKER_ROLE = "tocsin_worker"
 
 
+OUTAGE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises when the database is away, or goes away in the middle of a word."""
+
+
 class Row(asyncpg.Record):
     """A result row whose columns are attributes too."""
 
@@ -112,7 +116,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
         """Open a transaction in a scope; it commits where the block ends, or rolls back on any exception."""
-        async with self.pool.acquire() as connection, connection.transaction():
+        # Read committed whatever the server's default: who waited for an inbox must see what was committed.
+        async with self.pool.acquire() as connection, connection.transaction(isolation="read_committed"):
             tx = Transaction(connection, scope)
             await tx.fetch(SET_CONTEXT)
             yield tx
