@@ -13,13 +13,13 @@ from schema import enums
 from schema.channel import ChannelQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
-from schema.preference import PreferenceQuery
+from schema.preference import PreferenceMutation, PreferenceQuery
 from schema.scalars import SCALARS
 
 __all__ = ["build", "enums"]
 
 Query = merge_types("Query", (NotificationQuery, PreferenceQuery, ChannelQuery))
-Mutation = merge_types("Mutation", (NotificationMutation,))
+Mutation = merge_types("Mutation", (NotificationMutation, PreferenceMutation))
 
 
 def build(extensions: Iterable[type[SchemaExtension]] = ()) -> strawberry.Schema:
