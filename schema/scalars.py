@@ -1,4 +1,7 @@
-"""Custom scalars: what goes over the wire as what."""
+"""Custom scalars: what goes over the wire as what.
+
+What a client got wrong is a GraphQLError, as in graphql-core's own scalars: any other would pass for ours.
+"""
 
 import re
 from datetime import UTC, datetime, time
@@ -7,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import strawberry
+from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from resolvers import timezone
@@ -29,14 +33,14 @@ def _show_datetime(value: datetime) -> str:
 
 def _parse_datetime(value: object) -> datetime:
     if not isinstance(value, str):
-        raise ValueError("DateTime must be a string.")  # noqa: TRY004  graphql-core reports any exception
+        raise GraphQLError("DateTime must be a string.")
     try:
         parsed = datetime.fromisoformat(value)
         aware = parsed.astimezone(UTC) if parsed.tzinfo else None
     except (ValueError, OverflowError):
         aware = None
     if aware is None:
-        raise ValueError("DateTime must be RFC 3339 with a zone, e.g. 2026-01-15T10:00:00.000Z.")
+        raise GraphQLError("DateTime must be RFC 3339 with a zone, e.g. 2026-01-15T10:00:00.000Z.")
     return aware
 
 
@@ -46,7 +50,7 @@ def _show_time(value: time) -> str:
 
 def _parse_time(value: object) -> time:
     if not isinstance(value, str) or not _LOCAL_TIME.fullmatch(value):
-        raise ValueError("LocalTime must be HH:MM, 24 h.")
+        raise GraphQLError("LocalTime must be HH:MM, 24 h.")
     return time.fromisoformat(value)
 
 
@@ -58,9 +62,13 @@ def _parse_timezone(value: object) -> str:
 
 def _parse_json(value: object) -> object:
     if not isinstance(value, dict):
-        raise ValueError("JSON must be an object.")  # noqa: TRY004
-    if len(orjson.dumps(value)) > _MAX_JSON_BYTES:
-        raise ValueError("JSON must be at most 64 KiB.")
+        raise GraphQLError("JSON must be an object.")
+    try:
+        size = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:  # integers over 64 bits, lone surrogates
+        raise GraphQLError("JSON must hold only what can be stored.") from None
+    if size > _MAX_JSON_BYTES:
+        raise GraphQLError("JSON must be at most 64 KiB.")
     return value
 
 
@@ -88,7 +96,8 @@ def _is_safe(url: str) -> bool:
 
 
 def _scalar(name: str, description: str, **conversions: Any) -> ScalarDefinition:
-    return strawberry.scalar(name=name, description=description, **conversions)
+    definition: ScalarDefinition = strawberry.scalar(name=name, description=description, **conversions)
+    return definition
 
 
 SCALARS: dict[object, ScalarDefinition] = {
