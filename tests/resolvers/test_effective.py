@@ -15,7 +15,7 @@ from db.types import ChannelKind
 from resolvers.effective import ANY_TYPE, Owner, Place, effective
 from resolvers.layers import Subject
 from tests.resolvers import test_layers as layers
-from tests.resolvers.test_preference import TEST, know, picked, update
+from tests.resolvers.preferences import TEST, know, picked, update
 from tests.support import Api
 
 EFFECTIVE = """

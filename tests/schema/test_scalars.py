@@ -31,5 +31,5 @@ def test_json_that_cannot_be_stored(value: object) -> None:
     """What is no object, is too large or cannot be written as JSON is refused as the client's mistake."""
     parse = SCALARS[JSON].parse_value
     assert parse
-    with pytest.raises(GraphQLError, match="^JSON must "):
+    with pytest.raises(GraphQLError, match=r"^JSON must "):
         parse(value)
