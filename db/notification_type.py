@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from db.session import Source
+from db.session import Reader, Row, Source
 from db.statement import Read, in_tenant
 from db.tables import notification_type
 
@@ -20,3 +20,11 @@ _KNOWN = Read(
 async def known(reader: Source, names: Sequence[str]) -> set[str]:
     """Return which of these types the tenant knows."""
     return {row["name"] for row in await reader.fetch(_KNOWN, names=names)}
+
+
+_LIST = Read(select(notification_type).where(in_tenant(notification_type)).order_by(notification_type.c.name))
+
+
+async def all_of_tenant(reader: Reader) -> list[Row]:
+    """Return every type that the tenant knows, by name."""
+    return await reader.fetch(_LIST)

@@ -34,6 +34,16 @@ async def find(reader: Reader, id_or_name: str) -> list[Row]:
     return [row for row in rows if row["id"] == id_or_name] or rows
 
 
+_TIMEZONE = Read(select(_r.timezone).where(in_tenant(recipient), _r.id == _WHO))
+
+
+async def timezone(reader: Reader, id: str) -> str | None:
+    """Return a person's zone, if it is known."""
+    row = await reader.one(_TIMEZONE, who=id)
+    known: str | None = row["timezone"] if row else None
+    return known
+
+
 async def upsert(tx: Transaction, id: str, email: str | None, name: str | None, timezone: str | None) -> None:
     """Store what is known of a person."""
     await tx.fetch(_UPSERT, id=id, email=email, name=name, timezone=timezone)

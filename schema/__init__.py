@@ -12,7 +12,7 @@ from schema import enums
 from schema.channel import ChannelQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
-from schema.preference import PreferenceQuery
+from schema.preference import PreferenceMutation, PreferenceQuery
 from schema.scalars import SCALARS
 
 __all__ = ["build", "enums"]
@@ -27,7 +27,7 @@ class Query(NotificationQuery, PreferenceQuery, ChannelQuery):
     description="What can be changed. Fields run in order, and each is committed or refused as a whole: one "
     "that fails is null, and undoes no sibling."
 )
-class Mutation(NotificationMutation):
+class Mutation(NotificationMutation, PreferenceMutation):
     """The root fields of all nouns."""
 
 
