@@ -7,6 +7,8 @@ from resolvers.errors import ErrorCode, TocsinError, bad_input
 
 MAX_LIST = 100
 MAX_ID = 255
+MAX_ID_BYTES = 510
+"""Four ids, as in the key of a counter, fit an index row of Postgres (2,704 bytes)."""
 _NO_SUCH_ID = UUID(int=0)
 
 
@@ -48,6 +50,8 @@ def text_problem(value: str) -> str | None:
         return f"is longer than {MAX_ID} characters."
     if "\x00" in value or (not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value)):
         return "contains characters that cannot be stored."
+    if len(value.encode()) > MAX_ID_BYTES:
+        return f"is longer than {MAX_ID_BYTES} bytes."
     return None
 
 

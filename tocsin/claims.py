@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from jwt import InvalidTokenError
 from jwt.utils import base64url_decode
 
+from resolvers.inputs import MAX_ID_BYTES
 from resolvers.principal import Role
 from tocsin.settings import Settings
 
@@ -126,6 +127,8 @@ def _identifier(value: Any, name: str) -> str:
     # Postgres text holds neither.
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidTokenError(f"{name} has a NUL or a lone surrogate")
+    if len(value.encode()) > MAX_ID_BYTES:
+        raise InvalidTokenError(f"{name} is longer than {MAX_ID_BYTES} bytes")
     return value
 
 

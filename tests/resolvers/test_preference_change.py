@@ -179,8 +179,8 @@ async def test_a_user_may_not_name_another(ada: Api.User, grace: Api.User, docum
     before = await update(ada, {"category": "billing", "enabled": True})
     await ada.receive("so that the directory knows her")
     variables = {"to": [{"category": "billing", "enabled": False}]} if document is UPDATE else {}
-    answers = [await grace.ask(document, user=user, **variables) for user in ("ada", "nobody", "", "x" * 999)]
-    assert [answer.codes for answer in answers] == [["FORBIDDEN"]] * 4
+    answers = [await grace.ask(document, user=user, **variables) for user in ("ada", "nobody", "")]
+    assert [answer.codes for answer in answers] == [["FORBIDDEN"]] * 3
     assert len({answer.content for answer in answers}) == 1
     assert (await stored(ada), await stored(grace)) == (before, [])
 
