@@ -245,6 +245,12 @@ async def lock(tx: Transaction) -> Ledger:
     return Ledger(tx, {tx.scope.user_id or "": Head.of(row)})
 
 
+async def add_inbox(tx: Transaction) -> Ledger:
+    """Lock the scope's own inbox; one that is missing is made first, so that there is something to lock."""
+    await tx.fetch(_ADD_INBOXES, users_id=[tx.scope.user_id])
+    return await lock(tx)
+
+
 async def add_tenant(tx: Transaction) -> None:
     """Make the scope's tenant known; a new one gets the shipped templates."""
     if await tx.fetch(_ADD_TENANT):
@@ -261,8 +267,9 @@ async def open_many(tx: Transaction, groups: Iterable[tuple[str, str, str]]) -> 
     types = sorted({name: category for _user, name, category in keys}.items())
     await add_tenant(tx)
     await tx.fetch(_ADD_TYPES, **columns_of("types", ("name", "category"), types))
-    await tx.fetch(_ADD_RECIPIENTS, users_id=users)
     await tx.fetch(_ADD_INBOXES, users_id=users)
     rows = await tx.fetch(_LOCK_MANY, users_id=users)
+    # Under the locks: whoever was just removed comes back as a whole.
+    await tx.fetch(_ADD_RECIPIENTS, users_id=users)
     await tx.fetch(_ADD_COUNTS, **columns_of("groups", ("user_id", "type", "category"), keys))
     return Ledger(tx, {row["inbox_user_id"]: Head.of(row) for row in rows})

@@ -48,6 +48,7 @@ def upgrade() -> None:
         schema="tocsin",
         comment="Users who were removed: their tokens issued before are refused.",
     )
+    op.create_index(op.f("removal_tenant_id_at_idx"), "removal", ["tenant_id", "at"], schema="tocsin")
     op.create_table(
         "settings",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
@@ -82,6 +83,7 @@ def downgrade() -> None:
         op.execute(f"revoke delete on tocsin.{table} from tocsin_app")
     op.drop_column("channel", "secrets", schema="tocsin")
     op.drop_table("settings", schema="tocsin")
+    op.drop_index(op.f("removal_tenant_id_at_idx"), table_name="removal", schema="tocsin")
     op.drop_table("removal", schema="tocsin")
     op.drop_index(op.f("agent_tenant_id_key_prefix_idx"), table_name="agent", schema="tocsin")
     op.drop_table("agent", schema="tocsin")
