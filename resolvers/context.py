@@ -47,6 +47,20 @@ class Context:
             yield tx
         self.forget()
 
+    @asynccontextmanager
+    async def service_write(self) -> AsyncIterator[Transaction]:
+        """Open the unit of work as the tenant's service; only for callers whose role was checked."""
+        async with self._database.transaction(Scope(self.caller.tenant_id, None)) as tx:
+            yield tx
+        self.forget()
+
+    @asynccontextmanager
+    async def write_for(self, user_id: str) -> AsyncIterator[Transaction]:
+        """Open the unit of work as another user, for admins: the database keeps it to that user's rows."""
+        async with self._database.transaction(Scope(self.caller.tenant_id, user_id)) as tx:
+            yield tx
+        self.forget()
+
     @cached_property
     def loaders(self) -> Loaders:
         """One loader a key; what they remember is of this operation."""

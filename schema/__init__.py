@@ -10,16 +10,21 @@ from strawberry.tools import merge_types
 
 from resolvers.errors import ErrorCode
 from schema import enums
+from schema.agent import AgentMutation
 from schema.channel import ChannelQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
+from schema.notification_type import NotificationTypeMutation, NotificationTypeQuery
 from schema.preference import PreferenceQuery
+from schema.recipient import RecipientMutation
 from schema.scalars import SCALARS
 
 __all__ = ["build", "enums"]
 
-Query = merge_types("Query", (NotificationQuery, PreferenceQuery, ChannelQuery))
-Mutation = merge_types("Mutation", (NotificationMutation,))
+Query = merge_types("Query", (NotificationQuery, PreferenceQuery, ChannelQuery, NotificationTypeQuery))
+Mutation = merge_types(
+    "Mutation", (NotificationMutation, RecipientMutation, NotificationTypeMutation, AgentMutation)
+)
 
 
 def build(extensions: Iterable[type[SchemaExtension]] = ()) -> strawberry.Schema:
