@@ -21,3 +21,15 @@ async def test_nobody_else_sees_it(ada: Api.User, grace: Api.User, stranger: Api
     empty = {"notifications": {"totalCount": 0, "unreadCount": 0, "nodes": []}}
     assert await grace.data(LIST) == empty
     assert await stranger.data(LIST) == empty
+
+
+async def test_reading_and_dismissing_can_be_undone(ada: Api.User) -> None:
+    """Marked unread or restored, a row counts as it did before."""
+    ids = await ada.receive("one", "two")
+    dismiss = "mutation($ids: [ID!]!, $to: Boolean) { dismiss(ids: $ids, dismissed: $to) { changed } }"
+    for document, argument in ((READ, "read"), (dismiss, "to")):
+        for value in (True, False):
+            answer = await ada.data(document, ids=ids[:1], **{argument: value})
+            assert next(iter(answer.values()))["changed"] == 1
+        found = await ada.data("{ stats { total unread dismissed } }")
+        assert found["stats"] == {"total": 2, "unread": 2, "dismissed": 0}
