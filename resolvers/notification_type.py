@@ -18,7 +18,8 @@ _DEFAULTS = {"icon": "bell", "enabled_by_default": True, "required": False}
 
 def default_category(name: str) -> str:
     """Return the category of a type for which none was said: what its name says before the first dot."""
-    return name.split(".", 1)[0] or name
+    head = name.split(".", 1)[0]
+    return "general" if head in {"", ALL_CATEGORIES} else head
 
 
 @allow(Role.USER, Role.AGENT)

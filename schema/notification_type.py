@@ -32,7 +32,8 @@ class NotificationTypeInput:
     name: str = strawberry.field(description="Dotted machine name, 1 to 255 characters.")
     category: str | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The category of notifications to come. Default: the name up to its first dot.",
+        description="The category of notifications to come. Default: the name up to its first dot, or else "
+        "general.",
     )
     icon: str | None = strawberry.field(default=strawberry.UNSET, description="Default: bell.")
     enabled_by_default: bool | None = strawberry.field(default=strawberry.UNSET, description="Default: true.")

@@ -286,5 +286,10 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
 async def running_server(settings: Settings) -> AsyncIterator[Api]:
     """Run the application and a client for it."""
     app = create_app(settings)
-    async with serving(app, settings) as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
+    # The server closes an idle connection after 5 s; one that is used again just then would fail.
+    limits = httpx.Limits(keepalive_expiry=2)
+    async with (
+        serving(app, settings) as url,
+        httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as http,
+    ):
         yield Api(url, settings, app.state.server.database, http)
