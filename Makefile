@@ -29,8 +29,8 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' a second time with the database alone isolating
-	.venv/bin/pytest
-	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest tests/resolvers
+	.venv/bin/pytest -n 2 --dist loadfile
+	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
 check: install ## Check format, lint, types, duplicates and that schema.graphql is up to date
 	.venv/bin/ruff format --check .

@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, and_, bindparam, func, literal, select, true
+from sqlalchemy import BigInteger, Integer, and_, bindparam, func, literal, or_, select, true
 
 from db.filter import Shape, row_conditions, shape_of, values_of
 from db.inbox import Head, head_columns, head_of
@@ -42,8 +42,8 @@ def _after_statement(shape: Shape, names: tuple[str, ...]) -> Read:
     columns = [events.c[name].label(f"event_{name}") for name in _EVENT_COLUMNS]
     facts = (
         func.now().label("now"),
-        notification.c.deleted_at.is_not(None).label("deleted"),
-        and_(*row_conditions(shape)).label("matches"),
+        or_(notification.c.id.is_(None), notification.c.deleted_at.is_not(None)).label("deleted"),
+        and_(notification.c.id.is_not(None), *row_conditions(shape)).label("matches"),
     )
     query = select(*columns, *head_columns(), *facts, *selected(names))
     return Read(query.select_from(sources).order_by(events.c.seq))

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import Integer, Text, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql
 
-from db.inbox import add_inbox
-from db.session import Reader, Row, Transaction
+from db.inbox import lock
+from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
 from db.tables import event, inbox, inbox_count, notification, preference, recipient, removal
 from db.types import Counters
@@ -57,7 +57,7 @@ async def erase(tx: Transaction) -> bool:
     known = await tx.one(_IS_KNOWN)
     if not known or not known["known"]:
         return False
-    await add_inbox(tx)
+    await lock(tx)
     for statement in (*_ERASE, _BURY, _REMEMBER):
         await tx.fetch(statement)
     return True
@@ -68,7 +68,7 @@ async def newest(reader: Reader, limit: int) -> Sequence[Row]:
     return await reader.fetch(_NEWEST, limit=limit)
 
 
-async def of(reader: Reader, user_id: str) -> datetime | None:
+async def of(source: Source, user_id: str) -> datetime | None:
     """Return when a user was last removed, if ever."""
-    row = await reader.one(_OF, owner_id=user_id)
+    row = await source.one(_OF, owner_id=user_id)
     return row["at"] if row else None

@@ -41,9 +41,7 @@ class QuietHours:
 
 
 def _since_midnight(wall: time) -> timedelta:
-    return timedelta(
-        hours=wall.hour, minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond
-    )
+    return timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
 
 
 def _first_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:

@@ -262,7 +262,8 @@ async def open_socket(url: str, payload: dict[str, Any]) -> AsyncIterator[Socket
 
 @contextmanager
 def _listening() -> Iterator[socket.socket]:
-    with socket.socket() as listener:
+    # With its protocol named asyncio sets TCP_NODELAY, as uvloop always does.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         yield listener
 

@@ -1,6 +1,7 @@
 """The ASGI application: the rooms, wired together."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -21,8 +22,9 @@ from schema import build
 from schema.limits import Limits, QueryLimits
 from tocsin.access import Access
 from tocsin.auth import Authenticator, ConfigurationError
-from tocsin.environment import environment, url
-from tocsin.http import GraphQLEndpoint, OperationScope
+from tocsin.connection import OperationScope
+from tocsin.environment import url
+from tocsin.http import GraphQLEndpoint
 from tocsin.limits import guard
 from tocsin.settings import Settings
 
@@ -85,11 +87,16 @@ class Server:
             self.database = await stack.enter_async_context(
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
-            if reason := await unsafe_role(self.database, login_too=login_too):
-                raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
+            await require_safe_role(self.database, login_too=login_too)
             self.access = Access(self._tokens, self.database, self.hub)
             stack.push_async_callback(self.access.close)
             yield
+
+
+async def require_safe_role(database: Database, *, login_too: bool = True) -> None:
+    """Raise ConfigurationError if the database role could get around row level security."""
+    if reason := await unsafe_role(database, login_too=login_too):
+        raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
 
 
 Alongside = Callable[[Database], Awaitable[None]]
@@ -131,7 +138,7 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         max_tokens=settings.max_tokens,
     )
     return GraphQLEndpoint(
-        build([OperationScope, lambda: QueryLimits(limits)]),
+        build([OperationScope, functools.partial(QueryLimits, limits)]),
         settings,
         authenticate=server.authenticate,
         lost=server.lost,
@@ -168,6 +175,5 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
 
 
 def from_environment() -> FastAPI:
-    """Return the application for settings from the environment; what each worker process calls."""
-    stack = AsyncExitStack()
-    return create_app(stack.enter_context(environment(Settings())))
+    """Return the application for settings from the environment alone; what each worker process calls."""
+    return create_app(Settings())
