@@ -54,6 +54,13 @@ class Context:
             yield tx
         self.forget()
 
+    @asynccontextmanager
+    async def write_for(self, user_id: str) -> AsyncIterator[Transaction]:
+        """Open the unit of work as another user, for admins: the database keeps it to that user's rows."""
+        async with self._database.transaction(Scope(self.caller.tenant_id, user_id)) as tx:
+            yield tx
+        self.forget()
+
     @cached_property
     def loaders(self) -> Loaders:
         """One loader a key; what they remember is of this operation."""

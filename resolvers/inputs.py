@@ -72,3 +72,32 @@ def _list_problem(values: Sequence[str]) -> str | None:
     if len(values) > MAX_LIST:
         return f"has more than {MAX_LIST} values."
     return next((problem for value in values if (problem := text_problem(value))), None)
+
+
+class Problems:
+    """Collects what is wrong with an input, field by field, to report it all at once."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[str, str]] = []
+
+    def unless(self, fine: bool, field: str, detail: str) -> None:
+        """Note a problem unless the field is fine."""
+        if not fine:
+            self._found.append((field, detail))
+
+    def name(self, field: str, value: str) -> None:
+        """Want 1 to 255 characters that can be stored."""
+        problem = text_problem(value) if value else "is empty."
+        self.unless(not problem, field, problem or "")
+
+    def distinct(self, list: str, key: str, values: Sequence[str]) -> None:
+        """Want a list's items to have different keys."""
+        seen: set[str] = set()
+        for number, value in enumerate(values):
+            self.unless(value not in seen, f"{list}.{number}.{key}", "is given twice.")
+            seen.add(value)
+
+    def report(self) -> None:
+        """Raise BAD_USER_INPUT that lists what was found, if anything."""
+        if self._found:
+            raise bad_input(*self._found)

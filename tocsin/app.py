@@ -19,6 +19,7 @@ from resolvers.context import Context
 from resolvers.principal import Principal
 from schema import build
 from schema.limits import Limits, QueryLimits
+from tocsin.access import Access
 from tocsin.auth import Authenticator, ConfigurationError
 from tocsin.connection import OperationScope
 from tocsin.environment import url
@@ -51,6 +52,18 @@ class Server:
 
     database: Database
     hub: Hub
+    access: Access
+
+    def __init__(self, settings: Settings) -> None:
+        self._tokens = Authenticator(settings)
+
+    async def authenticate(self, token: str, tenant: str | None) -> Principal:
+        """Return who sent a token or a key."""
+        return await self.access.principal(token, tenant)
+
+    async def lost(self, principal: Principal) -> None:
+        """Return when the principal's access is taken away."""
+        await self.access.lost(principal)
 
     def operation(self, principal: Principal | None) -> Context:
         """Return the context of one operation."""
@@ -74,6 +87,8 @@ class Server:
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
             await require_safe_role(self.database, login_too=login_too)
+            self.access = Access(self._tokens, self.database, self.hub)
+            stack.push_async_callback(self.access.close)
             yield
 
 
@@ -92,7 +107,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     alongside: what runs beside it from start to shutdown. login_too: whether the role that logs in must
     be as harmless as the one that it acts as.
     """
-    server = Server()
+    server = Server(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -124,7 +139,8 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         build([OperationScope, functools.partial(QueryLimits, limits)]),
         settings,
-        authenticate=Authenticator(settings).principal,
+        authenticate=server.authenticate,
+        lost=server.lost,
         new_operation=server.operation,
         ide=_GRAPHIQL / "index.html" if settings.graphiql else None,
         ide_policy=_PAGE_POLICY,

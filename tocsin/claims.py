@@ -79,8 +79,11 @@ def check_parties(claims: Claims, settings: Settings) -> None:
         raise InvalidTokenError("another audience")
 
 
-def expiry(claims: Claims, now: float, leeway: int) -> datetime:
-    """Return when the token stops being accepted; times in Unix seconds, exp, iat and nbf checked."""
+def lifetime(claims: Claims, now: float, leeway: int) -> tuple[datetime, datetime]:
+    """Return when the token was issued and when it stops being accepted; exp, iat and nbf are checked.
+
+    now and leeway are in Unix seconds.
+    """
     end = _numeric_date(claims, "exp") + leeway
     issued = _numeric_date(claims, "iat")
     not_before = _numeric_date(claims, "nbf") if "nbf" in claims else issued
@@ -88,7 +91,7 @@ def expiry(claims: Claims, now: float, leeway: int) -> datetime:
         raise InvalidTokenError("expired")
     if max(issued, not_before) > now + leeway:
         raise InvalidTokenError("not valid yet")
-    return datetime.fromtimestamp(end, UTC)
+    return datetime.fromtimestamp(issued, UTC), datetime.fromtimestamp(end, UTC)
 
 
 def _numeric_date(claims: Claims, name: str) -> float:

@@ -19,7 +19,10 @@ import db
 import db.channel
 import db.event
 import db.notification
+import db.notification_type
 import db.preference
+import db.recipient
+import db.removal
 import db.stats
 from db import tables
 from db.filter import _WHEN_GIVEN, Shape
@@ -43,7 +46,7 @@ _TEXTS = ("types", "categories", "targets", "teams", "names", "users_id", "types
 _ONE = (
     *("kind", "status", "severity", "title", "body", "url", "icon", "team_id", "category", "type", "name"),
     *("group", "title_template", "body_template", "reason", "error", "who", "owner_id", "project_id"),
-    *("environment_id", "channel_kind", "email", "timezone"),
+    *("environment_id", "channel_kind", "email", "timezone", "prefix"),
 )
 # One value for each bind that any statement names; what comes back does not matter, that it runs does.
 VALUES: dict[str, Any] = {
@@ -64,6 +67,12 @@ VALUES: dict[str, Any] = {
         for table in ("counts", "inboxes")
         for name in ("total", "unread", "dismissed", "dismissed_unread")
     },
+    "hash": b"a",
+    "agent_id": ID,
+    **{f"rows_{name}": ["a"] for name in ("id", "email", "name", "timezone", "category", "icon")},
+    **{f"rows_has_{name}": [True] for name in ("email", "name", "timezone", "category", "icon")},
+    **{f"rows_{name}": [True] for name in ("enabled_by_default", "required")},
+    **{f"rows_has_{name}": [True] for name in ("enabled_by_default", "required")},
     "inboxes_user_id": ["a"],
     "inboxes_seq": [1],
     "events_seq": [1],
@@ -72,7 +81,7 @@ VALUES: dict[str, Any] = {
     "quiet_end": None,
 }
 # Names that mean something else in one statement.
-OTHERWISE = {("_SET_UNREAD", "unread_seq"): [3], ("recipient._UPSERT", "id"): "a"}
+OTHERWISE = {("_SET_UNREAD", "unread_seq"): [3], ("agent._INSERT", "types"): ["a"]}
 
 
 def _module_level() -> dict[str, Statement]:
@@ -114,6 +123,11 @@ def _built() -> dict[str, Statement]:
         **{f"channel count {kind}": db.channel._count_statement(of_kind=kind) for kind in (False, True)},
         **{f"preferences {them}": db.preference._list_statement(them) for them in narrowings},
         "by ids": db.notification._by_ids_statement(ALL_COLUMNS),
+        **{f"erase {number}": it for number, it in enumerate(db.removal._ERASE)},
+        "people lock": db.recipient._PATCH._lock,
+        "people set": db.recipient._PATCH._set,
+        "types lock": db.notification_type._PATCH._lock,
+        "types set": db.notification_type._PATCH._set,
     }
 
 
@@ -129,7 +143,7 @@ def _arguments(name: str, statement: Statement) -> list[Any]:
 
 def test_the_statements_are_found() -> None:
     """What follows is about all statements, so their number is known; it changes when one is added."""
-    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (32, 8)
+    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (43, 14)
 
 
 @pytest.mark.parametrize("name", MODULE_LEVEL)

@@ -47,6 +47,14 @@ OF_THE_TENANT = {
     "channels": "query($id: ID!) { channels { totalCount nodes { id } } channel(id: $id) { id } }",
     "channel": "query($id: ID!) { channel(id: $id) { id name config lastDelivery { id } } }",
 }
+MANAGED = {
+    "notificationTypes": "{ notificationTypes { name } }",
+    "upsertNotificationTypes": 'mutation { upsertNotificationTypes(types: [{name: "a"}]) { name } }',
+    "upsertRecipients": "mutation($id: ID!) { upsertRecipients(recipients: [{id: $id}]) { id } }",
+    "removeRecipient": "mutation($id: ID!) { removeRecipient(id: $id) }",
+    "createAgent": 'mutation { createAgent(name: "a") { key } }',
+    "revokeAgent": "mutation($id: ID!) { revokeAgent(id: $id) { id } }",
+}
 LIVE = {"stats": WATCH_STATS, "inboxEvents": WATCH_EVENTS}
 
 
@@ -59,8 +67,8 @@ def test_each_root_field_is_here() -> None:
     """No root field of the schema is left out of these tests."""
     schema = build()._schema
     for type, documents in (
-        (OperationType.QUERY, INBOX | OF_THE_TENANT),
-        (OperationType.MUTATION, INBOX),
+        (OperationType.QUERY, INBOX | OF_THE_TENANT | MANAGED),
+        (OperationType.MUTATION, INBOX | MANAGED),
         (OperationType.SUBSCRIPTION, LIVE),
     ):
         root = schema.get_root_type(type)
@@ -86,10 +94,10 @@ async def id(ada: Api.User, grace: Api.User, stranger: Api.User) -> str:
     return id
 
 
-@pytest.mark.parametrize("name", INBOX | OF_THE_TENANT)
+@pytest.mark.parametrize("name", INBOX | OF_THE_TENANT | MANAGED)
 async def test_nobody(ada: Api.User, id: str, nobody: Nobody, vault: Vault, name: str) -> None:
     """Without a token every field is UNAUTHENTICATED, and nothing changes."""
-    document = (INBOX | OF_THE_TENANT)[name]
+    document = (INBOX | OF_THE_TENANT | MANAGED)[name]
     before = await vault.of(ada.tenant)
     answer = await nobody.ask(document, **({"id": id} if takes_id(document) else {}))
     assert set(answer.codes) == {"UNAUTHENTICATED"}

@@ -16,6 +16,26 @@ ERASABLE = ("inbox_count", "notification", "event", "recipient")
 
 
 def upgrade() -> None:
+    _create_agent()
+    _create_removal()
+    _create_settings()
+    op.add_column(
+        "channel",
+        sa.Column(
+            "secrets", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        schema="tocsin",
+    )
+    for table in TABLES:
+        op.execute(f"alter table tocsin.{table} enable row level security, force row level security")
+        op.execute(f"create policy isolation on tocsin.{table} using ({IN_TENANT}) with check ({IN_TENANT})")
+        op.execute(f"grant select, insert, update on tocsin.{table} to tocsin_app")
+        op.execute(f"grant select, insert, update, delete on tocsin.{table} to tocsin_worker")
+    for table in ERASABLE:
+        op.execute(f"grant delete on tocsin.{table} to tocsin_app")
+
+
+def _create_agent() -> None:
     op.create_table(
         "agent",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
@@ -38,6 +58,9 @@ def upgrade() -> None:
         unique=True,
         schema="tocsin",
     )
+
+
+def _create_removal() -> None:
     op.create_table(
         "removal",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
@@ -48,6 +71,10 @@ def upgrade() -> None:
         schema="tocsin",
         comment="Users who were removed: their tokens issued before are refused.",
     )
+    op.create_index(op.f("removal_tenant_id_at_idx"), "removal", ["tenant_id", "at"], schema="tocsin")
+
+
+def _create_settings() -> None:
     op.create_table(
         "settings",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
@@ -61,20 +88,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", name=op.f("settings_pkey")),
         schema="tocsin",
     )
-    op.add_column(
-        "channel",
-        sa.Column(
-            "secrets", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
-        schema="tocsin",
-    )
-    for table in TABLES:
-        op.execute(f"alter table tocsin.{table} enable row level security, force row level security")
-        op.execute(f"create policy isolation on tocsin.{table} using ({IN_TENANT}) with check ({IN_TENANT})")
-        op.execute(f"grant select, insert, update on tocsin.{table} to tocsin_app")
-        op.execute(f"grant select, insert, update, delete on tocsin.{table} to tocsin_worker")
-    for table in ERASABLE:
-        op.execute(f"grant delete on tocsin.{table} to tocsin_app")
 
 
 def downgrade() -> None:
@@ -82,6 +95,7 @@ def downgrade() -> None:
         op.execute(f"revoke delete on tocsin.{table} from tocsin_app")
     op.drop_column("channel", "secrets", schema="tocsin")
     op.drop_table("settings", schema="tocsin")
+    op.drop_index(op.f("removal_tenant_id_at_idx"), table_name="removal", schema="tocsin")
     op.drop_table("removal", schema="tocsin")
     op.drop_index(op.f("agent_tenant_id_key_prefix_idx"), table_name="agent", schema="tocsin")
     op.drop_table("agent", schema="tocsin")
