@@ -21,7 +21,6 @@ VERIFIED_SECONDS = 5
 TOUCH_SECONDS = 60
 _SIZE = 10_000
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-_NO_HASH = bytes(32)
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +54,7 @@ class AgentKeys:
         if key is None:
             raise unauthenticated()
         row = await db.agent.by_prefix(self._database.reader(Scope(key.tenant_id, None)), key.prefix)
-        if not key.opens(row.key_hash if row else _NO_HASH) or row is None:
+        if not key.opens(row.key_hash):
             raise unauthenticated()
         types = None if row.types is None else frozenset(row.types)
         return Principal(key.tenant_id, str(row.id), frozenset({Role.AGENT}), _NEVER, types=types)
