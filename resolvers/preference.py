@@ -61,8 +61,7 @@ async def update(ctx: Context, changes: Sequence[Change], user: str | None) -> l
         await db.inbox.add_tenant(tx)
         await db.preference.lock(tx, whose.user_id)
         stored = {identity_of(row): row for row in await db.preference.of_user(tx, whose.user_id)}
-        owner_bytes = len(f"{ctx.caller.tenant_id}{whose.user_id}".encode())
-        rows = to_store(changes, stored, await _templates(tx, changes), owner_bytes)
+        rows = to_store(changes, stored, await _templates(tx, changes))
         await db.preference.store(tx, whose.user_id, rows)
         return await _all_of(tx, whose.user_id)
 

@@ -17,7 +17,6 @@ Problem = tuple[str, str]
 """A field, as a dotted path, and what is wrong with it."""
 
 # An entry of the unique index may have 2,704 bytes; the rest is for its headers and the other columns.
-_MAX_KEY_BYTES = 2_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,6 @@ class Change:
         """The template's id; a text that cannot be one stays what it is."""
         return self.template and (uuid_or_none(self.template) or self.template)
 
-    @property
-    def key_bytes(self) -> int:
-        """What the texts of its identity take in the database."""
-        texts = (self.category, self.project_id, self.environment_id)
-        return sum(len(text.encode(errors="surrogatepass")) for text in texts if text)
-
 
 def identity_of(row: Any) -> Identity:
     """Return the identity of a stored row, or of a change."""
@@ -49,18 +42,18 @@ def identity_of(row: Any) -> Identity:
 
 
 def to_store(
-    changes: Sequence[Change], stored: Mapping[Identity, Any], templates: Container[Any], owner_bytes: int
+    changes: Sequence[Change], stored: Mapping[Identity, Any], templates: Container[Any]
 ) -> list[dict[str, Any]]:
     """Return the rows that are new or differ from the stored ones, or raise BAD_USER_INPUT for all problems.
 
-    templates: the ids of those that exist; owner_bytes: what tenant and user take in the database.
+    templates: the ids of those that exist.
     """
     said = [_merged(change, stored.get(identity_of(change))) for change in changes]
     problems = list(_repetitions(changes))
     for index, change in enumerate(changes):
         found = (
             *_subject_problems(change, templates),
-            *_text_problems(change, owner_bytes),
+            *_text_problems(change),
             *_quiet_problems(said[index]),
         )
         problems += [(f"preferences.{index}.{name}", detail) for name, detail in found]
@@ -104,7 +97,7 @@ def _subject_problems(change: Change, templates: Container[Any]) -> Iterator[Pro
         yield "template", "does not exist."
 
 
-def _text_problems(change: Change, owner_bytes: int) -> Iterator[Problem]:
+def _text_problems(change: Change) -> Iterator[Problem]:
     texts = {
         "category": change.category,
         "projectId": change.project_id,
@@ -113,8 +106,6 @@ def _text_problems(change: Change, owner_bytes: int) -> Iterator[Problem]:
     for name, text in texts.items():
         if text is not None and (problem := text_problem(text) if text else "is empty."):
             yield name, problem
-    if change.key_bytes + owner_bytes > _MAX_KEY_BYTES:
-        yield "category", "is too long together with projectId and environmentId."
 
 
 def _quiet_problems(said: Mapping[str, Any]) -> Iterator[Problem]:

@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 
 import db.inbox
+import db.removal
 from db.session import Database, Reader, Scope
+from db.statement import Read
 from db.system_template import SYSTEM_TEMPLATES
 from db.types import ChannelKind
 from resolvers.effective import ANY_TYPE, Owner, Place, effective
@@ -151,9 +153,12 @@ async def test_statements_do_not_grow(ada: Api.User, monkeypatch: pytest.MonkeyP
     """One type or fifty, no preference or 318: four statements."""
     asked: list[object] = []
     fetch = Reader.fetch
+    # Whether a caller was removed is asked every few seconds, which is not what is counted here.
+    of_removals = [it for it in vars(db.removal).values() if isinstance(it, Read)]
 
     async def counted(reader: Reader, statement: Any, **values: Any) -> Any:
-        asked.append(statement)
+        if statement not in of_removals:
+            asked.append(statement)
         return await fetch(reader, statement, **values)
 
     await ada.receive("x")

@@ -34,6 +34,9 @@ INBOX = {
     # Without its id, which says what was asked.
     "stats": f"query($id: ID!) {{ stats(filter: {{teams: [$id]}}) {STATS.replace('id', '')} }}",
     "preferences": "query($id: ID!) { preferences(projectId: $id) { id category } }",
+    "effectivePreferences": "query($id: ID!) { effectivePreferences(projectId: $id) { type enabled } }",
+    "updatePreferences": """mutation($id: ID!) {
+      updatePreferences(preferences: [{category: "c", projectId: $id, enabled: true}]) { category } }""",
     "read": f"mutation($id: ID!) {{ read(ids: [$id]) {{ notifications {{ id }} stats {STATS} }} }}",
     "unread": "mutation($id: ID!) { read(ids: [$id], read: false) { changed } }",
     "dismiss": "mutation($id: ID!) { dismiss(ids: [$id]) { notifications { title } } }",
