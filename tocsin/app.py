@@ -15,13 +15,14 @@ from db.safety import unsafe_role
 from db.session import Database, open_database
 from live.hub import Hub
 from live.postgres import postgres_hub
-from resolvers.context import Context
+from resolvers.context import Context, Deployment
 from resolvers.principal import Principal
 from schema import build
 from schema.limits import Limits, QueryLimits
 from tocsin.auth import Authenticator, ConfigurationError
 from tocsin.environment import environment, url
 from tocsin.http import GraphQLEndpoint, OperationScope
+from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.settings import Settings
 
@@ -51,9 +52,12 @@ class Server:
     database: Database
     hub: Hub
 
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+
     def operation(self, principal: Principal | None) -> Context:
         """Return the context of one operation."""
-        return Context(principal, self.database, self.hub)
+        return Context(principal, self.database, self.hub, self._deployment)
 
     async def is_ready(self) -> bool:
         """Tell whether the database answers and has the migrations of this code."""
@@ -86,7 +90,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     alongside: what runs beside it from start to shutdown. login_too: whether the role that logs in must
     be as harmless as the one that it acts as.
     """
-    server = Server()
+    server = Server(Deployment(secret_vault(settings), settings.allow_private_webhooks))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

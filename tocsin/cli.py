@@ -26,6 +26,7 @@ from tocsin.app import create_app, server_options
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url, with_signing_key
 from tocsin.importer import Report, import_lines
+from tocsin.keys import secret_vault
 from tocsin.settings import Settings
 
 app = typer.Typer(
@@ -85,6 +86,7 @@ def serve(
     """Serve the API. Refuses to start with an unsafe setting and says which."""
     with _plain_errors(), environment(Settings()) as settings:
         Authenticator(settings)
+        secret_vault(settings)
         asyncio.run(_require_safe_role(settings))
         options = server_options(settings, host, port)
         if workers == 1:
