@@ -10,16 +10,24 @@ from strawberry.tools import merge_types
 
 from resolvers.errors import ErrorCode
 from schema import enums
-from schema.channel import ChannelQuery
+from schema.channel import ChannelMutation, ChannelQuery
+from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
 from schema.preference import PreferenceQuery
 from schema.scalars import SCALARS
+from schema.settings import SettingsMutation, SettingsQuery
+from schema.template import TemplateMutation, TemplateQuery
 
 __all__ = ["build", "enums"]
 
-Query = merge_types("Query", (NotificationQuery, PreferenceQuery, ChannelQuery))
-Mutation = merge_types("Mutation", (NotificationMutation,))
+Query = merge_types(
+    "Query",
+    (NotificationQuery, PreferenceQuery, ChannelQuery, DispatchQuery, TemplateQuery, SettingsQuery),
+)
+Mutation = merge_types(
+    "Mutation", (NotificationMutation, ChannelMutation, SettingsMutation, TemplateMutation)
+)
 
 
 def build(extensions: Iterable[type[SchemaExtension]] = ()) -> strawberry.Schema:
