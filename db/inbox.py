@@ -140,11 +140,13 @@ class Ledger:
         self._seqs[user_id] += 1
         return self._seqs[user_id]
 
+    def _count(self, user_id: str, of: Any, delta: Counters) -> None:
+        key = (user_id, of.type, of.category)
+        self._deltas[key] = self._deltas[key].plus(delta)
+
     def change(self, kind: EventKind, row: Any, before: Counters, after: Counters) -> int:
         """Note that a row (user_id, id, type, category) changed; return the seq of its event."""
-        self._deltas[row.user_id, row.type, row.category] = (
-            self._deltas[row.user_id, row.type, row.category].plus(after).minus(before)
-        )
+        self._count(row.user_id, row, after.minus(before))
         seq = self._next_seq(row.user_id)
         self._events.append(Event(row.user_id, seq, kind, row.id))
         return seq
@@ -155,7 +157,7 @@ class Ledger:
         """Note one event for many rows read; groups: (type, category, unread, dismissed_unread)."""
         for group in groups:
             read = Counters(0, group.unread, 0, group.dismissed_unread)
-            self._deltas[user_id, group.type, group.category] = Counters().minus(read)
+            self._count(user_id, group, Counters().minus(read))
         seq = self._next_seq(user_id)
         self._events.append(Event(user_id, seq, EventKind.READ, None, ids, up_to_seq))
 
@@ -240,9 +242,18 @@ async def head(source: Source) -> Head:
 
 
 async def lock(tx: Transaction) -> Ledger:
-    """Lock the scope's own inbox; a user to whom nothing ever happened has none to lock."""
+    """Lock the scope's own inbox, made first if nothing ever happened in it.
+
+    Without a row there would be nothing to hold, and what another transaction stores meanwhile would be
+    changed here as if it were locked.
+    """
+    user_id = tx.scope.user_id or ""
     row = await tx.one(_LOCK)
-    return Ledger(tx, {tx.scope.user_id or "": Head.of(row)})
+    if row is None:
+        await add_tenant(tx)
+        await tx.fetch(_ADD_INBOXES, users_id=[user_id])
+        row = await tx.one(_LOCK)
+    return Ledger(tx, {user_id: Head.of(row)})
 
 
 async def add_tenant(tx: Transaction) -> None:

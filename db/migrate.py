@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -73,5 +74,8 @@ async def check(url: str) -> None:
 
 async def is_current(database: Database) -> bool:
     """Tell whether the database that the server uses has the revision this code needs."""
-    found: Any = await database.pool.fetchval(f"select version_num from {SCHEMA}.alembic_version")  # noqa: S608
+    try:
+        found: Any = await database.pool.fetchval(f"select version_num from {SCHEMA}.alembic_version")  # noqa: S608
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+        return False  # nothing is there yet, or nothing that the server may see
     return bool(found == newest())

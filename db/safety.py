@@ -2,18 +2,22 @@
 
 from db.session import Database
 
+# A member can SET ROLE to what it is a member of, so it counts as having the rights of that.
 _ROLES = """
-select rolname, rolsuper, rolbypassrls, exists (
-  select from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-  where nspname = 'tocsin' and relkind = 'r' and pg_has_role(pg_roles.oid, relowner, 'member')
-) as owns_tables
-from pg_roles where rolname in (current_user, case when $1 then session_user end)
-order by rolname
+select me.rolname, bool_or(other.rolsuper) as superuser, bool_or(other.rolbypassrls) as bypasses,
+  bool_or(other.oid in (
+    select nspowner from pg_namespace where nspname = 'tocsin'
+    union select relowner from pg_class where relnamespace = to_regnamespace('tocsin')
+    union select proowner from pg_proc where pronamespace = to_regnamespace('tocsin')
+  )) as owns
+from pg_roles me join pg_roles other on pg_has_role(me.oid, other.oid, 'member')
+where me.rolname in (current_user, case when $1 then session_user end)
+group by me.rolname order by me.rolname
 """
 _FAULTS = {
-    "rolsuper": "is a superuser",
-    "rolbypassrls": "has BYPASSRLS",
-    "owns_tables": "owns Tocsin's tables, or may become their owner",
+    "superuser": "is a superuser, or may become one",
+    "bypasses": "has BYPASSRLS, or may become a role that has it",
+    "owns": "owns Tocsin's tables, schema or functions, or may become their owner",
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ClauseElement,
     ColumnElement,
     Select,
@@ -52,7 +53,9 @@ class Statement:
         compiled = clause.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         self.text = str(compiled)
         self.names: Sequence[str] = compiled.positiontup or ()  # type: ignore[attr-defined]
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        named: dict[BindParameter[Any], str] = compiled.bind_names  # type: ignore[attr-defined]
+        # None is a constant as well, where a statement sets a column to null.
+        self._constants = {name: bind.value for bind, name in named.items() if not bind.required}
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
         """Return the values in bind order; a bind without a value is a KeyError."""

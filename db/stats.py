@@ -16,7 +16,7 @@ _n = notification.c
 
 def _counted(shape: Shape, table: Any) -> ColumnElement[int]:
     """Return the counters' arithmetic for the rows that a filter of read state and dismissed shows."""
-    listed = {
+    listed: tuple[ColumnElement[int], ColumnElement[int]] = {
         ReadState.ALL: (table.c.total, table.c.dismissed),
         ReadState.UNREAD: (table.c.unread, table.c.dismissed_unread),
         ReadState.READ: (table.c.total - table.c.unread, table.c.dismissed - table.c.dismissed_unread),

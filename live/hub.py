@@ -18,9 +18,12 @@ class Waiter:
         self._woken = asyncio.Event()
 
     def wake(self, seq: int | None) -> None:
-        """Say that the inbox has reached seq, or (None) that it may have moved unseen."""
+        """Say that the inbox has reached seq, or (None) that it may have moved unseen.
+
+        Unseen, it may have moved back: after a failover the next seqs are lower than those last heard of.
+        """
         if seq is None or seq > self._hinted:
-            self._hinted = max(self._hinted, seq or 0)
+            self._hinted = -1 if seq is None else seq
             self._woken.set()
 
     async def moved(self, patience: float) -> None:

@@ -15,6 +15,8 @@ from live.hub import Hub
 _log = logging.getLogger(__name__)
 _CHANNEL = "tocsin"
 _RETRY_SECONDS = 0.5
+# InternalClientError: a statement met the last words of a killed backend before the end of its socket.
+_BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"  # noqa: S608  a constant
 
 
@@ -36,14 +38,14 @@ class PostgresRelay:
 
     def _received(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         with suppress(ValueError, TypeError):
-            self.hub.wake([Hint(*orjson.loads(str(payload)))])
+            self.hub.wake([_hint_of(str(payload))])
 
     async def run(self) -> None:
         """Listen and send for ever; whatever was missed meanwhile, waking everybody makes good."""
         while True:
             try:
                 await self._serve_one_connection()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _BROKEN as error:
                 _log.warning("hints are down, retrying: %s", type(error).__name__)
             self.listening.clear()
             await asyncio.sleep(_RETRY_SECONDS)
@@ -75,6 +77,14 @@ class PostgresRelay:
                 del self._pending[key]
 
 
+def _hint_of(payload: str) -> Hint:
+    """Read a payload: any role may NOTIFY, and a seq that is no integer would drown out those to come."""
+    tenant_id, user_id, seq = orjson.loads(payload)
+    if (type(tenant_id), type(user_id), type(seq)) != (str, str, int):
+        raise TypeError("not a hint")
+    return Hint(tenant_id, user_id, seq)
+
+
 @asynccontextmanager
 async def postgres_hub(url: str) -> AsyncIterator[Hub]:
     """Run a hub that reaches the other processes on this database; the last hints are sent on the way out."""
@@ -90,7 +100,9 @@ async def postgres_hub(url: str) -> AsyncIterator[Hub]:
 
 
 async def _send_the_rest(relay: PostgresRelay, url: str) -> None:
-    with suppress(OSError, asyncpg.PostgresError, TimeoutError):
+    with suppress(*_BROKEN):
         connection = await asyncpg.connect(url, timeout=2)
-        await relay.flush(connection)
-        await connection.close()
+        try:
+            await relay.flush(connection)
+        finally:
+            await connection.close(timeout=2)

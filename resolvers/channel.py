@@ -1,6 +1,6 @@
 """The tenant's delivery channels. Their secrets are write-only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -62,7 +62,13 @@ async def channel(ctx: Context, id: str) -> Row:
 
 def public_config(row: Row) -> dict[str, Any]:
     """Return a channel's config; of a secret it only shows that there is one."""
-    return {**row.config, **dict.fromkeys(row.secrets, channel_config.REDACTED)}
+    return {**row.config, **dict.fromkeys(_secret_names(row), channel_config.REDACTED)}
+
+
+def _secret_names(row: Row) -> Collection[str]:
+    """Return the keys whose values are never shown: the stored secrets, and what is one by its kind."""
+    named = channel_config.KEYS.get(ChannelKind(row.kind), {})
+    return [*row.secrets, *(name for name in row.config if name in named and named[name].secret)]
 
 
 async def last_delivery(ctx: Context, row: Row) -> Row | None:

@@ -13,7 +13,7 @@ from db.session import Row
 from db.types import EventKind, Filter
 from resolvers import cursor
 from resolvers.context import Context
-from resolvers.filter import known_types_only
+from resolvers.filter import checked, known_types_only
 from resolvers.notification import columns
 from resolvers.principal import Role
 from resolvers.rights import allow
@@ -85,9 +85,9 @@ def events(
     fields: Collection[str],
     stats_fields: Collection[str],
 ) -> AsyncIterator[InboxEvent]:
-    """Follow the caller's inbox; INVALID_CURSOR at once if `since` is not a cursor of this inbox."""
+    """Follow the caller's inbox; refuse at once what is not a cursor of it, or a filter that cannot be."""
     start = _Place(*cursor.moment(since, ctx.caller)) if since is not None else None
-    return _Feed(ctx, filter, columns(fields), stats_fields).follow(start)
+    return _Feed(ctx, filter and checked(filter), columns(fields), stats_fields).follow(start)
 
 
 class _Feed:
@@ -105,9 +105,10 @@ class _Feed:
         """Register, then read from the start, or from the head, then follow the hints."""
         caller = self._ctx.caller
         with self._ctx.hub.register(caller.tenant_id, caller.user_id) as waiter:
-            filter = (await known_types_only(self._ctx.reader, self._filter)).filter
             place = start or await self._head()
             while True:
+                # Each time anew, for types become known meanwhile.
+                filter = (await known_types_only(self._ctx.reader, self._filter)).filter
                 log = await db.event.after(self._ctx.reader, place.seq, filter, self._names, _BATCH)
                 async for event in self._tell(log, place):
                     self._ctx.forget()

@@ -11,7 +11,7 @@ from resolvers.inputs import checked_texts
 
 
 class Checked(NamedTuple):
-    """A filter that names only types the tenant knows, and those it dropped."""
+    """A filter whose types the tenant knows, at least some of them, and those that it does not."""
 
     filter: Filter
     ignored_types: Sequence[str]
@@ -26,13 +26,15 @@ def checked(filter: Filter) -> Filter:
 
 
 async def known_types_only(source: Source, filter: Filter | None) -> Checked:
-    """Drop the types that the tenant does not know; if none is left, the filter does not look at types."""
+    """Report the types that the tenant does not know; if it knows none, the filter does not look at types.
+
+    Beside one that is known the others stay: no row has them, and a subscription must see the first one.
+    """
     if filter is None:
         return Checked(Filter(), ())
     asked = checked(filter).types
     if not asked:
         return Checked(replace(filter, types=None), ())
     known = await db.notification_type.known(source, asked)
-    kept = tuple(name for name in asked if name in known)
     ignored = [name for name in dict.fromkeys(asked) if name not in known]
-    return Checked(replace(filter, types=kept or None), ignored)
+    return Checked(replace(filter, types=asked if known else None), ignored)

@@ -12,7 +12,7 @@ import db.stats
 from db.session import Source
 from db.types import Counters, Filter
 from resolvers.context import Context
-from resolvers.filter import known_types_only
+from resolvers.filter import checked, known_types_only
 from resolvers.principal import Principal, Role
 from resolvers.rights import allow
 
@@ -96,7 +96,12 @@ async def stats(ctx: Context, filter: Filter | None, wanted: Collection[str]) ->
 
 
 @allow(Role.USER)
-async def watch(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> AsyncIterator[Stats]:
+def watch(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> AsyncIterator[Stats]:
+    """Follow the counts of what matches; refuse at once a filter that cannot be."""
+    return _follow(ctx, filter and checked(filter), wanted)
+
+
+async def _follow(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> AsyncIterator[Stats]:
     """Yield the counts now and when they have changed, at most 4 times a second; the last always comes."""
     clock = asyncio.get_running_loop().time
     with ctx.hub.register(ctx.caller.tenant_id, ctx.caller.user_id) as waiter:

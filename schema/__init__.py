@@ -1,12 +1,11 @@
 """What clients see: the GraphQL schema."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, Undefined
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
-from strawberry.tools import merge_types
 
 from resolvers.errors import ErrorCode
 from schema import enums
@@ -21,16 +20,25 @@ from schema.template import TemplateMutation, TemplateQuery
 
 __all__ = ["build", "enums"]
 
-Query = merge_types(
-    "Query",
-    (NotificationQuery, PreferenceQuery, ChannelQuery, DispatchQuery, TemplateQuery, SettingsQuery),
-)
-Mutation = merge_types(
-    "Mutation", (NotificationMutation, ChannelMutation, SettingsMutation, TemplateMutation)
-)
+
+@strawberry.type(description="What can be asked. A field that fails is null, and takes no sibling along.")
+class Query(
+    NotificationQuery, PreferenceQuery, ChannelQuery, DispatchQuery, TemplateQuery, SettingsQuery
+):
+    """The root fields of all nouns."""
 
 
-def build(extensions: Iterable[type[SchemaExtension]] = ()) -> strawberry.Schema:
+@strawberry.type(
+    description="What can be changed. Fields run in order, and each is committed or refused as a whole: one "
+    "that fails is null, and undoes no sibling."
+)
+class Mutation(NotificationMutation, ChannelMutation, SettingsMutation, TemplateMutation):
+    """The root fields of all nouns."""
+
+
+def build(
+    extensions: Iterable[type[SchemaExtension] | Callable[[], SchemaExtension]] = (),
+) -> strawberry.Schema:
     """Return the schema; the edge adds its extensions (limits, a fresh context for each operation)."""
     schema = strawberry.Schema(
         Query,

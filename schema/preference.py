@@ -61,5 +61,5 @@ class PreferenceQuery:
     ) -> Any:
         """Return stored preferences."""
         return await resolvers.preference.preferences(
-            info.context, user or "me", category, project_id, environment_id
+            info.context, "me" if user is None else user, category, project_id, environment_id
         )

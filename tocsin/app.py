@@ -1,6 +1,7 @@
 """The ASGI application: the rooms, wired together."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -20,8 +21,9 @@ from resolvers.principal import Principal
 from schema import build
 from schema.limits import Limits, QueryLimits
 from tocsin.auth import Authenticator, ConfigurationError
-from tocsin.environment import environment, url
-from tocsin.http import GraphQLEndpoint, OperationScope
+from tocsin.connection import OperationScope
+from tocsin.environment import url
+from tocsin.http import GraphQLEndpoint
 from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.settings import Settings
@@ -76,9 +78,14 @@ class Server:
             self.database = await stack.enter_async_context(
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
-            if reason := await unsafe_role(self.database, login_too=login_too):
-                raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
+            await require_safe_role(self.database, login_too=login_too)
             yield
+
+
+async def require_safe_role(database: Database, *, login_too: bool = True) -> None:
+    """Raise ConfigurationError if the database role could get around row level security."""
+    if reason := await unsafe_role(database, login_too=login_too):
+        raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
 
 
 Alongside = Callable[[Database], Awaitable[None]]
@@ -120,7 +127,7 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         max_tokens=settings.max_tokens,
     )
     return GraphQLEndpoint(
-        build([OperationScope, lambda: QueryLimits(limits)]),
+        build([OperationScope, functools.partial(QueryLimits, limits)]),
         settings,
         authenticate=Authenticator(settings).principal,
         new_operation=server.operation,
@@ -156,6 +163,5 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
 
 
 def from_environment() -> FastAPI:
-    """Return the application for settings from the environment; what each worker process calls."""
-    stack = AsyncExitStack()
-    return create_app(stack.enter_context(environment(Settings())))
+    """Return the application for settings from the environment alone; what each worker process calls."""
+    return create_app(Settings())

@@ -1,36 +1,38 @@
 """The command line: `tocsin --help`."""
 
 import asyncio
+import os
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO, NoReturn
 
 import asyncpg
 import typer
 import uvicorn
+from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-import db.migrate
 from db.embedded import EmbeddedError
-from db.safety import unsafe_role
-from db.session import Database, open_database
+from db.migrate import is_current, newest
+from db.session import APP_ROLE, Database, open_database
 from live.postgres import postgres_hub
 from resolvers.principal import Role
 from schema import build
 from tocsin import dev as development
-from tocsin.app import create_app, server_options
+from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import Authenticator, ConfigurationError, sign
-from tocsin.environment import environment, url, with_signing_key
+from tocsin.environment import environment, url
 from tocsin.importer import Report, import_lines
 from tocsin.keys import secret_vault
-from tocsin.settings import Settings
+from tocsin.settings import Settings, variable
 
 app = typer.Typer(
-    help="Tocsin: a self-hosted, multi-tenant notification inbox behind one GraphQL API.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,31 +41,55 @@ app = typer.Typer(
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
+@app.callback()
+def main() -> None:
+    """Tocsin: a self-hosted, multi-tenant notification inbox behind one GraphQL API."""
+    # So that SIGTERM, like Ctrl-C, leaves every `with` block and with that stops the embedded Postgres.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Say what the person at the terminal can mend in one sentence; anything else keeps its traceback."""
     try:
         yield
     except ValidationError as error:
-        wrong = "; ".join(
-            f"TOCSIN_{'_'.join(map(str, it['loc'])).upper()}: {it['msg']}" for it in error.errors()
-        )
+        wrong = "; ".join(f"{variable(str(it['loc'][0]))}: {it['msg']}" for it in error.errors())
         _fail(f"Settings: {wrong}")
     except (ConfigurationError, EmbeddedError, development.AlreadyRunningError) as error:
         _fail(str(error))
-    except (OSError, asyncpg.PostgresError, SQLAlchemyError) as error:
-        _fail(f"The database cannot be used: {type(error).__name__}: {error}")
+    except CommandError as error:
+        _fail(f"The database was migrated by a newer Tocsin than this one. ({error})")
+    except OSError as error:
+        where = error.filename or "The database cannot be reached"
+        _fail(f"{where}: {error.strerror or error or type(error).__name__}")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
+        _fail(_database_fault(error))
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     typer.secho(message, fg="red", err=True)
     raise typer.Exit(1)
 
 
+def _database_fault(error: BaseException) -> str:
+    while error.__cause__ and not isinstance(error, asyncpg.PostgresError):
+        error = error.__cause__  # SQLAlchemy wraps what the driver says in a statement and a link
+    said = f"The database cannot be used: {str(error).partition(chr(10))[0]}"
+    if not isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return f"{said}: run `tocsin migrate`." if APP_ROLE in said else said
+    if APP_ROLE in said:
+        return f"{said}. A superuser can allow it: GRANT tocsin_app, tocsin_worker TO the role in the URL."
+    return (
+        f"{said}. Migrate as the database's owner, with CREATEROLE or after a superuser's"
+        " CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker."
+    )
+
+
 def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text)
     if not found:
-        raise typer.BadParameter("a number and s, m, h or d, e.g. 12h")
+        raise typer.BadParameter("a number and s, m, h or d, e.g. 12h", param_hint="--expires")
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
@@ -92,21 +118,21 @@ def serve(
         if workers == 1:
             uvicorn.run(create_app(settings), **options)
         else:
+            # The workers read the settings again; of these only the embedded Postgres's URL is not there yet.
+            os.environ[variable("database_url")] = url(settings.database_url)
             uvicorn.run("tocsin.app:from_environment", factory=True, workers=workers, **options)
 
 
 async def _require_safe_role(settings: Settings) -> None:
     async with open_database(url(settings.database_url), size=1) as database:
-        if reason := await unsafe_role(database):
-            raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
+        await require_safe_role(database)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database up to date, as its owner (TOCSIN_OWNER_DATABASE_URL)."""
-    with _plain_errors(), environment(Settings()) as settings:
-        asyncio.run(db.migrate.upgrade(url(settings.owner_database_url)))
-        typer.echo(f"The database is at revision {db.migrate.newest()}.")
+    with _plain_errors(), environment(Settings(), migrate=True):
+        typer.echo(f"The database is at revision {newest()}.")
 
 
 @app.command()
@@ -118,7 +144,7 @@ def token(
 ) -> None:
     """Print a token that the server of this data dir, or of this TOCSIN_JWT_SECRET, accepts."""
     with _plain_errors():
-        settings = with_signing_key(Settings())
+        settings = Settings()
         try:
             typer.echo(
                 sign(
@@ -135,10 +161,16 @@ def import_(
 ) -> None:
     """Store events from a file; a line that is there already is not stored twice.
 
-    A line is an object: tenant, recipients, type, category, title, and optionally body, url, targets, createdAt.
+    A line is an object: tenant, recipients, type, category, title, and optionally body, url, targets and
+    createdAt. Bad lines are reported, the good ones stored; the exit code is then 1.
     """
-    with _plain_errors(), environment(Settings()) as settings:
-        report = asyncio.run(_import(settings, file))
+    with (
+        _plain_errors(),
+        environment(Settings()) as settings,
+        file.open("rb") as lines,
+        typer.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr) as bar,
+    ):
+        report = asyncio.run(_import(settings, lines, bar.update))
     for number, reason in report.bad:
         typer.secho(f"line {number}: {reason}", fg="yellow", err=True)
     typer.echo(
@@ -149,13 +181,9 @@ def import_(
         raise typer.Exit(1)
 
 
-async def _import(settings: Settings, file: Path) -> Report:
+async def _import(settings: Settings, lines: BinaryIO, progress: Callable[[int], None]) -> Report:
     async with _hub_and_database(settings) as database:
-        with (
-            file.open("rb") as lines,
-            typer.progressbar(length=file.stat().st_size, label="Importing") as bar,
-        ):
-            return await import_lines(database, lines, bar.update)
+        return await import_lines(database, lines, progress)
 
 
 @asynccontextmanager
@@ -166,9 +194,15 @@ async def _hub_and_database(settings: Settings) -> AsyncIterator[Database]:
         postgres_hub(database_url) as hub,
         open_database(database_url, size=2, on_commit=hub.announce) as database,
     ):
-        if not await db.migrate.is_current(database):
-            raise ConfigurationError("The database is not up to date: run `tocsin migrate`.")
+        await _require_current(database)
         yield database
+
+
+async def _require_current(database: Database) -> None:
+    with suppress(asyncpg.UndefinedTableError):
+        if await is_current(database):
+            return
+    raise ConfigurationError(f"The database is not at revision {newest()}: run `tocsin migrate`.")
 
 
 @app.command()

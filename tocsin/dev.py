@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +12,10 @@ from pathlib import Path
 import typer
 import uvicorn
 
-from db.migrate import upgrade
 from db.session import open_database
 from resolvers.principal import Role
 from tocsin import demo
-from tocsin.app import create_app, server_options
+from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import sign
 from tocsin.environment import environment, url
 from tocsin.settings import Settings
@@ -40,12 +39,17 @@ def _alone(data_dir: Path) -> Iterator[None]:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(data_dir / "dev.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, data_dir)
         yield
-    except BlockingIOError:
-        raise AlreadyRunningError(f"`tocsin dev` is already running on {data_dir.resolve()}.") from None
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, data_dir: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AlreadyRunningError(f"`tocsin dev` is already running on {data_dir.resolve()}.") from None
 
 
 def _require_free(port: int) -> None:
@@ -61,31 +65,40 @@ def run(settings: Settings, *, port: int, demo: bool) -> None:
     """Run until Ctrl-C or SIGTERM; Postgres stops with it. Raises AlreadyRunningError."""
     with _alone(settings.data_dir):
         _require_free(port)
-        with environment(settings) as whole, suppress(KeyboardInterrupt):
+        with environment(settings, migrate=True) as whole, suppress(KeyboardInterrupt):
             asyncio.run(_serve(whole, port, with_demo=demo))
 
 
 async def _serve(settings: Settings, port: int, *, with_demo: bool) -> None:
-    await upgrade(url(settings.owner_database_url))
-    if with_demo:
-        async with open_database(url(settings.database_url), size=2) as database:
-            await demo.seed(database)
     # Here one URL may serve both to migrate and to serve, so only the role that is acted as must be safe.
+    async with open_database(url(settings.database_url), size=2) as database:
+        await require_safe_role(database, login_too=False)
+        if with_demo:
+            await demo.seed(database)
     app = create_app(settings, alongside=demo.tick if with_demo else None, login_too=False)
-    server = uvicorn.Server(uvicorn.Config(app, **server_options(settings, _HOST, port)))
-    telling = asyncio.create_task(_tell(server, settings, port))
+    server = _Server(uvicorn.Config(app, **server_options(settings, _HOST, port)))
+    server.greeting = lambda: _greet(settings, port)
     await server.serve()
-    telling.cancel()
 
 
-async def _tell(server: uvicorn.Server, settings: Settings, port: int) -> None:
-    """Print where to look and with which tokens, once the server listens."""
-    while not server.started:
-        await asyncio.sleep(0.02)
+class _Server(uvicorn.Server):
+    """A server that greets once it listens."""
+
+    greeting: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then greet."""
+        await super().startup(sockets)
+        if self.started:
+            self.greeting()
+
+
+def _greet(settings: Settings, port: int) -> None:
+    """Print where to look and with which tokens."""
     address = f"http://{_HOST}:{port}/graphql"
     typer.secho(f"\nTocsin runs. GraphiQL: {address}", bold=True)
     if settings.jwt_algorithm == "HS256":
         for who, tenant, user, role in _PEOPLE:
             token = sign(settings, tenants=[tenant], user=user, roles=[role], expires=_LIFETIME)
             typer.echo(f"\n{who} ({user} of {tenant}): {address}#token={token}\n  Bearer {token}")
-    typer.echo("\nCtrl-C stops it, with its Postgres.")
+    typer.echo("\nCtrl-C stops it.")

@@ -1,4 +1,4 @@
-"""Settings made whole: the embedded Postgres and the development key stand in for what is not set."""
+"""Settings made whole: the embedded Postgres stands in for a database that is not set."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,36 +8,35 @@ from pydantic import SecretStr
 
 from db import embedded
 from db.migrate import upgrade
-from tocsin.auth import load_or_create_secret
 from tocsin.settings import Settings
 
 
-def with_signing_key(settings: Settings) -> Settings:
-    """Return the settings with the data dir's own HS256 key, if no key was set."""
-    if settings.jwt_algorithm != "HS256" or settings.jwt_secret is not None:
-        return settings
-    return settings.model_copy(update={"jwt_secret": load_or_create_secret(settings.data_dir)})
-
-
 @contextmanager
-def environment(settings: Settings) -> Iterator[Settings]:
-    """Yield whole settings; while the block runs, the database they name is up.
+def environment(settings: Settings, *, migrate: bool = False) -> Iterator[Settings]:
+    """Yield settings with both database URLs; while the block runs, the embedded Postgres they name is up.
 
     Commands with the same data dir share one embedded Postgres; the last one to end stops it. It is always
-    migrated, for nobody else looks after it.
+    migrated, for nobody else looks after it; a database of the operator's own only if `migrate` says so.
     """
-    settings = with_signing_key(settings)
-    if settings.database_url is not None:
-        owner = settings.owner_database_url or settings.database_url
-        yield settings.model_copy(update={"owner_database_url": owner})
+    given = settings.database_url or settings.owner_database_url
+    if given is not None:
+        whole = _with_urls(settings, given, settings.owner_database_url or given)
+        if migrate:
+            _upgrade(whole)
+        yield whole
         return
     with embedded.start(settings.data_dir / "postgres") as postgres:
-        urls = {
-            "database_url": SecretStr(postgres.server_url),
-            "owner_database_url": SecretStr(postgres.owner_url),
-        }
-        asyncio.run(upgrade(postgres.owner_url))
-        yield settings.model_copy(update=urls)
+        whole = _with_urls(settings, SecretStr(postgres.server_url), SecretStr(postgres.owner_url))
+        _upgrade(whole)
+        yield whole
+
+
+def _with_urls(settings: Settings, server: SecretStr, owner: SecretStr) -> Settings:
+    return settings.model_copy(update={"database_url": server, "owner_database_url": owner})
+
+
+def _upgrade(settings: Settings) -> None:
+    asyncio.run(upgrade(url(settings.owner_database_url)))
 
 
 def url(secret: SecretStr | None) -> str:

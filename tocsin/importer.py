@@ -1,17 +1,17 @@
 """Import of events from JSON lines: idempotent, so that a broken import is just run again."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, BinaryIO
 from uuid import UUID, uuid5
 
 import orjson
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -27,6 +27,10 @@ from schema.scalars import safe_url
 
 _NAMESPACE = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 _BATCH_LINES = 500
+_BATCH_BYTES = 8_388_608
+_TRANSACTION_ROWS = 2_000
+_MAX_LINE_BYTES = 4_194_304  # a valid line is shorter, even with each character escaped
+_MAX_REASON = 300
 
 
 def _storable(value: str) -> str:
@@ -48,8 +52,18 @@ def _safe(value: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _instant(value: object) -> datetime:
+    """Read what the API reads; pydantic would take numbers, too, for seconds since 1970."""
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if parsed is not None and parsed.tzinfo is not None:
+            return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        parsed = None
+    raise ValueError("must be RFC 3339 with a zone, in the years 1 to 9999, e.g. 2026-01-15T10:00:00Z")
+
+
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID), AfterValidator(_id)]
-_Text = Annotated[str, AfterValidator(_storable)]
 
 
 class ImportedEvent(BaseModel):
@@ -61,11 +75,11 @@ class ImportedEvent(BaseModel):
     recipients: Annotated[tuple[_Id, ...], Field(min_length=1, max_length=1000)]
     type: _Id
     category: _Id
-    title: Annotated[_Text, StringConstraints(min_length=1, max_length=1_000)]
-    body: Annotated[_Text, StringConstraints(max_length=65_536)] = ""
+    title: Annotated[str, StringConstraints(min_length=1, max_length=1_000), AfterValidator(_storable)]
+    body: Annotated[str, StringConstraints(max_length=65_536), AfterValidator(_storable)] = ""
     url: Annotated[str, AfterValidator(_safe)] | None = None
     targets: Annotated[tuple[_Id, ...], Field(max_length=100)] = ()
-    created_at: AwareDatetime | None = None
+    created_at: Annotated[datetime, BeforeValidator(_instant)] | None = None
 
     def drafts(self) -> Iterator[Draft]:
         """Yield a draft for each recipient; its id follows from the content, so the same line is one row."""
@@ -95,38 +109,83 @@ class Report:
 
 
 async def import_lines(
-    database: Database, lines: Iterable[bytes], progress: Callable[[int], None] = lambda _bytes: None
+    database: Database, file: BinaryIO, progress: Callable[[int], None] = lambda _bytes: None
 ) -> Report:
-    """Store the events of JSON lines, one transaction a tenant and batch; progress gets bytes done."""
+    """Store the events of JSON lines, some at a time; progress gets the bytes that are done."""
     report = Report()
-    numbered = enumerate(lines, start=1)
-    while batch := list(islice(numbered, _BATCH_LINES)):
-        for tenant_id, drafts in _by_tenant(batch, report).items():
-            async with database.transaction(Scope(tenant_id, None)) as tx:
-                stored = await create(tx, drafts)
-            report.stored += len(stored)
-            report.already_stored += len(drafts) - len(stored)
+    for batch in _batches(file):
+        for tenant_id, drafts in _by_tenant(_events(batch, report)).items():
+            for start in range(0, len(drafts), _TRANSACTION_ROWS):
+                await _store(database, tenant_id, drafts[start : start + _TRANSACTION_ROWS], report)
         progress(sum(len(line) for _number, line in batch))
     return report
 
 
-def _by_tenant(batch: Sequence[tuple[int, bytes]], report: Report) -> dict[str, list[Draft]]:
+def _batches(file: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield numbered lines, so many at a time as memory is sure to hold."""
+    batch, size = [], 0
+    for number, line in enumerate(_lines(file), start=1):
+        batch.append((number, line))
+        size += len(line)
+        if len(batch) == _BATCH_LINES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield lines; of one that is too long only so much as shows that it is, whatever fits into memory."""
+    while line := file.readline(_MAX_LINE_BYTES + 1):
+        yield line
+        while len(line) > _MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(_MAX_LINE_BYTES + 1)
+
+
+async def _store(database: Database, tenant_id: str, drafts: list[Draft], report: Report) -> None:
+    async with database.transaction(Scope(tenant_id, None)) as tx:
+        stored = await create(tx, drafts)
+    report.stored += len(stored)
+    report.already_stored += len(drafts) - len(stored)
+
+
+def _by_tenant(events: Iterable[ImportedEvent]) -> dict[str, list[Draft]]:
     found: dict[str, list[Draft]] = defaultdict(list)
-    for number, line in batch:
-        if not line.strip():
-            continue
-        try:
-            event = ImportedEvent.model_validate(orjson.loads(line))
-        except (ValueError, RecursionError) as error:
-            report.bad.append((number, _reason(error)))
-            continue
-        report.events += 1
+    for event in events:
         found[event.tenant].extend(event.drafts())
     return found
 
 
-def _reason(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return f"not JSON: {error}"
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'line'}: {item['msg']}" for item in details)
+def _events(batch: Iterable[tuple[int, bytes]], report: Report) -> Iterator[ImportedEvent]:
+    for number, line in batch:
+        if not line.strip():
+            continue
+        try:
+            event = _parsed(line)
+        except ValueError as error:
+            report.bad.append((number, _reason(error)))
+            continue
+        report.events += 1
+        yield event
+
+
+def _parsed(line: bytes) -> ImportedEvent:
+    if len(line) > _MAX_LINE_BYTES:
+        raise ValueError(f"longer than {_MAX_LINE_BYTES} bytes")
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg}") from None
+    return ImportedEvent.model_validate(found)
+
+
+def _reason(error: ValueError) -> str:
+    """Return what is wrong with a line, on one line itself and fit for a terminal."""
+    reason = str(error)
+    if isinstance(error, ValidationError):
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        reason = "; ".join(
+            f"{'.'.join(map(str, it['loc'])) or 'line'}: {it['msg'].removeprefix('Value error, ')}"
+            for it in details
+        )
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in reason[:_MAX_REASON])
+    return shown + ("..." if len(reason) > _MAX_REASON else "")

@@ -1,10 +1,18 @@
 """Every knob of the server, read once from the environment."""
 
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import orjson
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _from_json(value: object) -> object:
+    # pydantic-settings would decode it, too, but raise an error of its own that does not name the variable.
+    return orjson.loads(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -20,7 +28,8 @@ class Settings(BaseSettings):
         description="Postgres 15 or later that the server uses. Unset: the embedded one in the data dir.",
     )
     owner_database_url: SecretStr | None = Field(
-        None, description="The same database as the role that migrates. Unset: TOCSIN_DATABASE_URL."
+        None,
+        description="The same database as the role that migrates. One of the two URLs alone stands for both.",
     )
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections per server process.")
 
@@ -38,7 +47,7 @@ class Settings(BaseSettings):
         "tenant", description="Claim that names the caller's tenant (a string) or tenants (a list)."
     )
     jwt_roles_claim: str = Field("roles", description="Claim that lists roles: user, admin, agent.")
-    jwt_leeway_seconds: int = Field(0, ge=0, le=300, description="Clock skew allowed for exp and iat.")
+    jwt_leeway_seconds: int = Field(0, ge=0, le=300, description="Clock skew allowed for exp, iat and nbf.")
     auth_cookie: str | None = Field(
         None, description="Name of a cookie that may carry the token. Unset: cookies are not read."
     )
@@ -55,7 +64,7 @@ class Settings(BaseSettings):
         "trust.",
     )
 
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )
     graphiql: bool = Field(True, description="Serve GraphiQL to browsers at /graphql.")
@@ -67,3 +76,27 @@ class Settings(BaseSettings):
     max_aliases: int = Field(30, ge=0, description="Aliased fields in an operation, fragments expanded.")
     max_fields: int = Field(500, ge=1, description="Fields in an operation, fragments expanded.")
     init_timeout_seconds: int = Field(10, ge=1, description="Time a WebSocket has to send connection_init.")
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"{Settings.model_config['env_prefix']}{name}".upper()
+
+
+def table() -> str:
+    """Return all settings as the Markdown table of the README."""
+    rows = [
+        f"| `{variable(name)}` | {_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| Variable | Default | Meaning |", "|---|---|---|", *rows])
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is None:
+        return "unset"
+    return "`" + orjson.dumps(field.default, default=str).decode().strip('"') + "`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{table()}\n")

@@ -21,6 +21,8 @@ do $$ begin
   if not exists (select from pg_roles where rolname = '{role}') then
     create role {role} nologin;
   end if;
+-- Roles are the cluster's, and the migrators' lock is only this database's.
+exception when duplicate_object or unique_violation then null;
 end $$
 """
 

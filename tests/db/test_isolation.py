@@ -1,0 +1,354 @@
+"""Row level security is the second lock: what the catalogues say, and what raw SQL can reach."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from db import tables
+from tests.db.catalogue import EXEMPT, faults
+from tests.db.support import (
+    PERSONAL,
+    SHARED,
+    USERS,
+    Connection,
+    add_twins,
+    app_connection,
+    in_context,
+    stable_id,
+)
+from tests.support import Urls
+
+pytestmark = pytest.mark.usefixtures("twins")
+
+OURS, THEIRS = "isolation-ours", "isolation-theirs"
+ALL = (*PERSONAL, *SHARED)
+# Shared tables have rows of the tenant itself, or one for each of its users.
+ROWS_OF_TENANT = {"notification_type": 1, "template": 1, "channel": 1}
+
+MUTANTS = {
+    "policy dropped": "drop policy isolation on tocsin.event",
+    "always true": "alter policy isolation on tocsin.inbox using (true) with check (true)",
+    "USING true": "alter policy isolation on tocsin.delivery using (true)",
+    "WITH CHECK true": "alter policy isolation on tocsin.preference with check (true)",
+    "no user": "alter policy isolation on tocsin.notification"
+    " using (tenant_id = (select tocsin.current_tenant()))",
+    "WITH CHECK dropped": "drop policy isolation on tocsin.template; create policy isolation on"
+    " tocsin.template using (tenant_id = (select tocsin.current_tenant()))",
+    "SELECT only": "drop policy isolation on tocsin.template; create policy isolation on"
+    " tocsin.template for select using (tenant_id = (select tocsin.current_tenant()))",
+    "restrictive only": "drop policy isolation on tocsin.channel; create policy isolation on"
+    " tocsin.channel as restrictive using (tenant_id = (select tocsin.current_tenant()))"
+    " with check (tenant_id = (select tocsin.current_tenant()))",
+    "one more policy": "create policy support on tocsin.channel using (true)",
+    "not forced": "alter table tocsin.inbox_count no force row level security",
+    "disabled": "alter table tocsin.recipient disable row level security",
+    "new table": "create table tocsin.extra (tenant_id text, id int, primary key (tenant_id, id))",
+    "materialised": "create materialized view tocsin.extra as select * from tocsin.tenant",
+    "view": "create view tocsin.extra as select * from tocsin.notification",
+    "definer": "create function tocsin.extra() returns int language sql security definer as 'select 1'",
+    "definer elsewhere": "create function public.extra() returns int language sql security definer"
+    " as 'select 1'",
+    "bypassing app": "alter role tocsin_app bypassrls",
+    "app is a member": "create role extra bypassrls; grant extra to tocsin_app",
+    "owning worker": "grant create on schema tocsin to tocsin_worker;"
+    " alter table tocsin.event owner to tocsin_worker",
+    "app may truncate": "grant truncate on tocsin.event to tocsin_app",
+    "public reads": "grant select on tocsin.tenant to public",
+    "column granted": "grant update (id) on tocsin.tenant to tocsin_app",
+    "app may pass it on": "grant select on tocsin.event to tocsin_app with grant option",
+    "unique without tenant": "create unique index extra on tocsin.recipient (email)",
+    "unique expression": "create unique index extra on tocsin.recipient (lower(email), tenant_id)",
+    "key to an id": "alter table tocsin.tenant add column t text unique;"
+    " alter table tocsin.inbox add foreign key (user_id) references tocsin.tenant",
+}
+
+
+@pytest.fixture(scope="module")
+async def twins(urls: Urls, superuser: Connection) -> AsyncIterator[Urls]:
+    """Two tenants with two users each, and the same rows but for their canaries in every table."""
+    await add_twins(superuser, (OURS, THEIRS))
+    yield urls
+    # Deleting as the owner of the cluster, children first: later tests count rows of the whole database.
+    for table in ("attempt", "delivery", "event", "inbox_count", "notification", "preference", "inbox", *ALL):
+        await superuser.execute(f"delete from tocsin.{table} where tenant_id = any($1)", [OURS, THEIRS])
+    await superuser.execute("delete from tocsin.tenant where id = any($1)", [OURS, THEIRS])
+
+
+async def test_the_catalogues_show_no_fault(superuser: Connection) -> None:
+    """Tables, policies, roles, functions, keys and grants are exactly as frozen in catalogue.py."""
+    assert await faults(superuser) == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+async def test_the_catalogue_check_catches(scratch: Urls, mutant: str) -> None:
+    """Whatever is broken in a copy of the database, the check above sees it."""
+    connection = await asyncpg.connect(scratch.superuser)
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        assert await faults(connection) == []
+        await connection.execute(MUTANTS[mutant])
+        assert await faults(connection) != []
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+
+def test_the_lists_of_the_code_are_the_frozen_ones() -> None:
+    """db.tables files each table under personal, shared or exempt as the policies do."""
+    assert sorted(table.name for table in tables.PERSONAL) == sorted(PERSONAL)
+    assert sorted(table.name for table in tables.SHARED) == sorted(SHARED)
+    assert {table.name for table in tables.EXEMPT} | {"alembic_version"} == {*EXEMPT}
+    assert len(tables.metadata.tables) == len(ALL) + 1
+
+
+@pytest.mark.parametrize("table", ALL)
+async def test_without_a_context_a_table_cannot_be_read(app: Connection, table: str) -> None:
+    """A forgotten context is an error, not an empty list."""
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^no tenant in this transaction$"):
+        await app.fetch(f"select * from tocsin.{table}")
+
+
+@pytest.mark.parametrize("table", ALL)
+async def test_after_a_rolled_back_context_a_table_cannot_be_read(app: Connection, table: str) -> None:
+    """A rolled-back setting reads as '' and not as NULL, and neither is a tenant."""
+    async with in_context(app, OURS, "ada"):
+        pass
+    assert await app.fetchval("select current_setting('tocsin.tenant', true)") == ""
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^no tenant in this transaction$"):
+        await app.fetch(f"select * from tocsin.{table}")
+
+
+@pytest.mark.parametrize("table", PERSONAL)
+async def test_a_tenant_without_an_actor_reads_no_personal_table(app: Connection, table: str) -> None:
+    """Half a context is none."""
+    async with app.transaction():
+        await app.execute("select set_config('tocsin.tenant', $1, true)", OURS)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^no actor in this transaction$"):
+            await app.fetch(f"select * from tocsin.{table}")
+
+
+@pytest.mark.parametrize("actor", ["Service", "service ", "user", "USER:ada", "ada", "*", "user:", "user:*"])
+async def test_an_odd_actor_sees_no_personal_row(app: Connection, actor: str) -> None:
+    """Only 'service' and 'user:' with the whole id are somebody."""
+    async with in_context(app, OURS, None):
+        await app.execute("select set_config('tocsin.actor', $1, true)", actor)
+        for table in PERSONAL:
+            assert await app.fetch(f"select * from tocsin.{table}") == []
+
+
+async def _visible(connection: Connection, table: str) -> list[str]:
+    return [row["row"] for row in await connection.fetch(f"select t::text as row from tocsin.{table} t")]
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("table", PERSONAL)
+async def test_a_user_sees_only_own_rows(app: Connection, table: str, user: str) -> None:
+    """Of a personal table, a user's context shows that user's one row and no canary of others."""
+    other = next(name for name in USERS if name != user)
+    async with in_context(app, OURS, user):
+        rows = await _visible(app, table)
+    assert len(rows) == 1
+    assert OURS in rows[0]
+    assert user in rows[0]
+    assert THEIRS not in rows[0]
+    assert other not in rows[0]
+
+
+@pytest.mark.parametrize("user", ["ada", None])
+@pytest.mark.parametrize("table", SHARED)
+async def test_shared_rows_are_those_of_the_tenant(app: Connection, table: str, user: str | None) -> None:
+    """Of a shared table, user and service see all rows of their tenant and no canary of another."""
+    async with in_context(app, OURS, user):
+        rows = await _visible(app, table)
+    assert len(rows) == ROWS_OF_TENANT.get(table, 2)
+    assert all(OURS in row and THEIRS not in row for row in rows)
+
+
+@pytest.mark.parametrize("role", ["tocsin_app", "tocsin_worker"])
+@pytest.mark.parametrize("table", PERSONAL)
+async def test_the_service_sees_the_whole_tenant_and_no_other(twins: Urls, table: str, role: str) -> None:
+    """The service context is one tenant's, for the server and for the worker."""
+    async with app_connection(twins, role) as connection, in_context(connection, OURS, None):
+        rows = await _visible(connection, table)
+    assert len(rows) == 2
+    assert all(OURS in row and THEIRS not in row for row in rows)
+
+
+async def test_a_user_named_service_is_no_service(app: Connection) -> None:
+    """The actor's kind is a prefix, so no user id can pose as the service."""
+    async with in_context(app, OURS, "service"):
+        assert await app.fetch("select * from tocsin.notification") == []
+
+
+@pytest.mark.parametrize("name", [THEIRS, "%", "isolation_ours", OURS.upper(), f"{OURS} "])
+async def test_tenant_names_are_compared_exactly(app: Connection, name: str) -> None:
+    """No pattern, case or padding makes one tenant's context another's."""
+    async with in_context(app, name, None):
+        for table in ALL:
+            assert all(OURS not in row for row in await _visible(app, table))
+
+
+# The columns that a row is copied with; a column of its own makes the copy's key new.
+COPIES = {
+    "event": "user_id, 2, kind, notification_id",
+    "inbox": "user_id",
+    "inbox_count": "user_id, 'new', category",
+    "notification": "gen_random_uuid(), user_id, type, category, title, body, unread_seq",
+    "preference": "gen_random_uuid(), user_id, 'new'",
+    "attempt": "delivery_id, 2, duration_ms",
+    "channel": "gen_random_uuid(), kind, name",
+    "delivery": "gen_random_uuid(), notification_id",
+    "notification_type": "'new', category",
+    "recipient": "'new'",
+    "template": "gen_random_uuid(), name, title_template, body_template",
+}
+TARGETS = {
+    "event": "user_id, seq, kind, notification_id",
+    "inbox": "user_id",
+    "inbox_count": "user_id, type, category",
+    "notification": "id, user_id, type, category, title, body, unread_seq",
+    "preference": "id, user_id, category",
+    "attempt": "delivery_id, number, duration_ms",
+    "channel": "id, kind, name",
+    "delivery": "id, notification_id",
+    "notification_type": "name, category",
+    "recipient": "id",
+    "template": "id, name, title_template, body_template",
+}
+
+
+def _insert(table: str, tenant: str, **replaced: str) -> str:
+    """Return an INSERT of a visible row's copy for another tenant, or with another user."""
+    columns = COPIES[table]
+    for name, value in replaced.items():
+        columns = columns.replace(name, value)
+    return (
+        f"insert into tocsin.{table} (tenant_id, {TARGETS[table]})"
+        f" select '{tenant}', {columns} from tocsin.{table} limit 1"
+    )
+
+
+@pytest.mark.parametrize("role", ["tocsin_app", "tocsin_worker"])
+@pytest.mark.parametrize("user", ["ada", None])
+@pytest.mark.parametrize("table", ALL)
+async def test_nobody_writes_into_another_tenant(
+    twins: Urls, table: str, user: str | None, role: str
+) -> None:
+    """INSERT into and UPDATE towards another tenant are refused; UPDATE and DELETE there touch 0 rows."""
+    async with app_connection(twins, role) as connection:
+        for statement in (
+            _insert(table, THEIRS),
+            f"update tocsin.{table} set tenant_id = '{THEIRS}'",
+        ):
+            async with in_context(connection, OURS, user):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                    await connection.execute(statement)
+        theirs = f"where tenant_id = '{THEIRS}'"
+        async with in_context(connection, OURS, user):
+            done = await connection.execute(f"update tocsin.{table} set tenant_id = tenant_id {theirs}")
+            assert done == "UPDATE 0"
+            await _delete_nothing(connection, table, theirs)
+
+
+async def _delete_nothing(connection: Connection, table: str, where: str) -> None:
+    may = await connection.fetchval("select has_table_privilege($1, 'delete')", f"tocsin.{table}")
+    if may:
+        assert await connection.execute(f"delete from tocsin.{table} {where}") == "DELETE 0"
+        return
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^permission denied for table"):
+        await connection.execute(f"delete from tocsin.{table} {where}")
+
+
+@pytest.mark.parametrize("role", ["tocsin_app", "tocsin_worker"])
+@pytest.mark.parametrize("table", PERSONAL)
+async def test_nobody_writes_into_another_users_rows(twins: Urls, table: str, role: str) -> None:
+    """Within a tenant, too, a user inserts, moves, changes and deletes own rows only."""
+    async with app_connection(twins, role) as connection:
+        for statement in (
+            _insert(table, OURS, user_id="'grace'"),
+            f"update tocsin.{table} set user_id = 'grace'",
+        ):
+            async with in_context(connection, OURS, "ada"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                    await connection.execute(statement)
+        async with in_context(connection, OURS, "ada"):
+            own = await connection.execute(f"update tocsin.{table} set user_id = user_id")
+            assert own == "UPDATE 1"
+            theirs = "where user_id = 'grace'"
+            assert (
+                await connection.execute(f"update tocsin.{table} set user_id = 'ada' {theirs}") == "UPDATE 0"
+            )
+            await _delete_nothing(connection, table, theirs)
+
+
+@pytest.mark.parametrize("table", ALL)
+async def test_a_write_without_a_context_fails(twins: Urls, table: str) -> None:
+    """INSERT, UPDATE and DELETE fail like SELECT, even for the worker, who may do them all."""
+    async with app_connection(twins, "tocsin_worker") as connection:
+        for statement in (
+            f"update tocsin.{table} set tenant_id = tenant_id",
+            f"delete from tocsin.{table}",
+            f"insert into tocsin.{table} (tenant_id) values ('{OURS}')",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^no tenant in this transaction$"):
+                await connection.execute(statement)
+
+
+async def test_an_upsert_on_anothers_key_neither_changes_nor_shows_it(app: Connection) -> None:
+    """ON CONFLICT DO UPDATE against another user's row is refused, not applied."""
+    async with in_context(app, OURS, "ada"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await app.execute(
+                "insert into tocsin.notification (tenant_id, id, user_id, type, category, title, body,"
+                " unread_seq) values ($1, $2, 'ada', 'a', 'a', 'mine', '', 1)"
+                " on conflict (tenant_id, id) do update set title = 'mine'",
+                OURS,
+                stable_id("grace"),
+            )
+
+
+async def test_the_same_id_in_another_tenant_is_no_conflict(app: Connection) -> None:
+    """Keys start with the tenant, so a failed insert cannot tell what ids another tenant has."""
+    async with in_context(app, f"{OURS}-new", "ada"):
+        await app.execute("insert into tocsin.tenant values ($1)", f"{OURS}-new")
+        await app.execute("insert into tocsin.inbox (tenant_id, user_id) values ($1, 'ada')", f"{OURS}-new")
+        done = await app.execute(
+            "insert into tocsin.notification (tenant_id, id, user_id, type, category, title, body,"
+            " unread_seq) values ($1, $2, 'ada', 'a', 'a', '', '', 1)",
+            f"{OURS}-new",
+            stable_id("ada"),
+        )
+    assert done == "INSERT 0 1"
+
+
+async def test_a_foreign_key_does_not_reach_into_another_tenant(app: Connection) -> None:
+    """A template that only another tenant has cannot be referred to."""
+    async with in_context(app, THEIRS, None):
+        theirs = await app.fetchval(
+            "insert into tocsin.template (tenant_id, id, name, title_template, body_template)"
+            " values ($1, gen_random_uuid(), '', '', '') returning id",
+            THEIRS,
+        )
+        await app.execute("select set_config('tocsin.tenant', $1, true)", OURS)
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await app.execute("update tocsin.notification set template_id = $1", theirs)
+
+
+async def test_copy_out_obeys_the_policies(app: Connection, tmp_path: Path) -> None:
+    """COPY without a context fails like SELECT."""
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no tenant"):
+        await app.copy_from_table("notification", schema_name="tocsin", output=tmp_path / "copy")
+
+
+async def test_the_owner_is_held_back_too(twins: Urls) -> None:
+    """FORCE: a migration that forgets the context fails instead of touching every tenant."""
+    owner = await asyncpg.connect(twins.owner)
+    try:
+        for table in ALL:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no tenant"):
+                await owner.execute(f"update tocsin.{table} set tenant_id = tenant_id")
+    finally:
+        await owner.close()
