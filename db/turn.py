@@ -3,12 +3,15 @@
 from sqlalchemy import Text, bindparam, func, select
 
 from db.session import Transaction
-from db.statement import TENANT_ID, Write
+from db.statement import Write
+from db.tables import SCHEMA
 
+_TENANT = getattr(func, SCHEMA).current_tenant()
 _TAKE = Write(
     select(
         func.pg_advisory_xact_lock(
-            func.hashtextextended(func.concat_ws("/", bindparam("noun", type_=Text), TENANT_ID), 0)
+            # The context's tenant, so that this, too, is refused outside a transaction of one.
+            func.hashtextextended(func.concat_ws("/", bindparam("noun", type_=Text), _TENANT), 0)
         )
     )
 )
