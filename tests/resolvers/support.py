@@ -59,7 +59,10 @@ subscription($since: String, $filter: NotificationFilter) {
   }
 }
 """
-TABLES = ("inbox", "inbox_count", "notification", "event", "preference", "channel", "recipient")
+TABLES = (
+    *("inbox", "inbox_count", "notification", "event", "preference", "channel", "recipient"),
+    *("delivery", "settings", "template"),
+)
 
 
 @dataclass(frozen=True)
