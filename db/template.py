@@ -39,7 +39,7 @@ async def of_tenant(reader: Reader) -> Sequence[Row | SystemTemplate]:
 
     A tenant that nothing was ever stored for has the shipped ones too, though no rows yet.
     """
-    return await reader.fetch(_ALL) or SYSTEM_TEMPLATES
+    return await reader.fetch(_ALL) or sorted(SYSTEM_TEMPLATES, key=lambda it: (it.group, it.name))
 
 
 async def count_custom(source: Source) -> int:
