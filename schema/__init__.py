@@ -22,9 +22,7 @@ __all__ = ["build", "enums"]
 
 
 @strawberry.type(description="What can be asked. A field that fails is null, and takes no sibling along.")
-class Query(
-    NotificationQuery, PreferenceQuery, ChannelQuery, DispatchQuery, TemplateQuery, SettingsQuery
-):
+class Query(NotificationQuery, PreferenceQuery, ChannelQuery, DispatchQuery, TemplateQuery, SettingsQuery):
     """The root fields of all nouns."""
 
 

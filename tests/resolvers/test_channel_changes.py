@@ -234,11 +234,12 @@ async def test_admins_only(
     """Users and agents are FORBIDDEN, nobody is UNAUTHENTICATED, before anything is looked at."""
     id = str(await add_channel(admin))
     before = await vault.of(admin.tenant)
-    variables: dict[str, Any] = {
-        CREATE: {"input": MAIL | {"name": ""}},
+    inputs: dict[str, dict[str, Any]] = {
+        CREATE: {"input": {**MAIL, "name": ""}},
         UPDATE: {"id": id, "input": {"name": "Theirs"}},
         REMOVE: {"id": id},
-    }[document]
+    }
+    variables = inputs[document]
     for user in (ada, agent):
         assert (await user.refusal(document, **variables))["extensions"] == {"code": "FORBIDDEN"}
     assert (await nobody.ask(document, **variables)).codes == ["UNAUTHENTICATED"]

@@ -18,7 +18,7 @@ CREATE = f"mutation($input: TemplateInput!) {{ createTemplate(input: $input) {TE
 UPDATE = f"mutation($id: ID!, $input: TemplatePatch!) {{ updateTemplate(id: $id, input: $input) {TEMPLATE} }}"
 REMOVE = "mutation($id: ID!) { deleteTemplate(id: $id) }"
 MINE = {"name": "Release", "titleTemplate": "{{ version }}", "bodyTemplate": "{{ notes }}"}
-SHIPPED = [
+SHIPPED: list[dict[str, Any]] = [
     {
         "id": str(it.id),
         "name": it.name,
@@ -85,7 +85,7 @@ async def test_all_nine_fields(admin: Api.User, ada: Api.User) -> None:
 
 async def test_what_is_left_out_or_null(admin: Api.User) -> None:
     """No group, every method, no actions, enabled; names need not be unique."""
-    absent = {"group": None, "method": None, "actions": [], "enabledByDefault": True}
+    absent: dict[str, Any] = {"group": None, "method": None, "actions": [], "enabledByDefault": True}
     for more in ({}, dict.fromkeys(absent)):
         made = await change(admin, CREATE, input=MINE | more)
         assert made.items() >= absent.items()
