@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cached_property
 
 from db.session import Database, Reader, Scope, Transaction
@@ -9,15 +10,27 @@ from live.hub import Hub
 from resolvers.errors import unauthenticated
 from resolvers.loaders import Loaders
 from resolvers.principal import Principal
+from resolvers.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How this server is set up: what seals its secrets, and whether web addresses may be http:."""
+
+    vault: Vault
+    allow_private_webhooks: bool = False
 
 
 class Context:
     """Lives for one operation; over a socket each operation gets its own."""
 
-    def __init__(self, principal: Principal | None, database: Database, hub: Hub) -> None:
+    def __init__(
+        self, principal: Principal | None, database: Database, hub: Hub, deployment: Deployment
+    ) -> None:
         self._principal = principal
         self._database = database
         self.hub = hub
+        self.deployment = deployment
 
     @property
     def caller(self) -> Principal:

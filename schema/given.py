@@ -1,10 +1,11 @@
-"""What a client said in a patch: an omitted field is not the same as null."""
+"""Inputs that tell a field left out from one that is null."""
 
+from dataclasses import asdict
 from typing import Any
 
-import strawberry
+from strawberry import UNSET
 
 
-def given(patch: Any) -> dict[str, Any]:
-    """Return the fields that were given, nulls included, by their Python names."""
-    return {name: value for name, value in vars(patch).items() if value is not strawberry.UNSET}
+def given(input: Any) -> dict[str, Any]:
+    """Return the fields that the client wrote, by their Python names; null is None, an input a dict."""
+    return {name: value for name, value in asdict(input).items() if value is not UNSET}

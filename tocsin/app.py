@@ -15,7 +15,7 @@ from db.safety import unsafe_role
 from db.session import OUTAGE, Database, open_database
 from live.hub import Hub
 from live.postgres import postgres_hub
-from resolvers.context import Context
+from resolvers.context import Context, Deployment
 from resolvers.principal import Principal
 from schema import build
 from schema.limits import Limits, QueryLimits
@@ -24,6 +24,7 @@ from tocsin.auth import Authenticator, ConfigurationError
 from tocsin.connection import OperationScope
 from tocsin.environment import url
 from tocsin.http import GraphQLEndpoint
+from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.settings import Settings
 
@@ -56,6 +57,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._tokens = Authenticator(settings)
+        self._deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
 
     async def authenticate(self, token: str, tenant: str | None) -> Principal:
         """Return who sent a token or a key."""
@@ -67,7 +69,7 @@ class Server:
 
     def operation(self, principal: Principal | None) -> Context:
         """Return the context of one operation."""
-        return Context(principal, self.database, self.hub)
+        return Context(principal, self.database, self.hub, self._deployment)
 
     async def is_ready(self) -> bool:
         """Tell whether the database answers and has the migrations of this code."""

@@ -60,7 +60,10 @@ subscription($since: String, $filter: NotificationFilter) {
   }
 }
 """
-TABLES = ("inbox", "inbox_count", "notification", "event", "preference", "channel", "recipient")
+TABLES = (
+    *("inbox", "inbox_count", "notification", "event", "preference", "channel", "recipient"),
+    *("delivery", "settings", "template"),
+)
 
 ABSENT = "0f9d3c5e-7a1b-4c2d-8e3f-5a6b7c8d9e0f"
 """An id that nothing has, the same in each process, so that tests have the same names in each."""

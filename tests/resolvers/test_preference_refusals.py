@@ -68,7 +68,7 @@ async def test_the_same_template_spelled_twice(ada: Api.User) -> None:
 def test_what_postgres_cannot_hold() -> None:
     """NUL and lone surrogates never reach the database, though the edge would stop them before."""
     with pytest.raises(TocsinError) as caught:
-        to_store([Change(category="\x00"), Change(category="c", project_id="\ud800")], {}, set(), 0)
+        to_store([Change(category="\x00"), Change(category="c", project_id="\ud800")], {}, set())
     detail = "contains characters that cannot be stored."
     assert caught.value.extensions["fields"] == [
         {"field": "preferences.0.category", "detail": detail},
