@@ -1,14 +1,15 @@
 """The tenant's delivery channels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Uuid, any_, bindparam, func, insert, select, tuple_
+from sqlalchemy import DateTime, Integer, Uuid, any_, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from db.session import Reader, Row, Transaction
+from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import channel
 from db.types import ChannelKind, Position
@@ -43,9 +44,9 @@ async def page(reader: Reader, kind: ChannelKind | None, after: Position | None,
     return await reader.fetch(statement, kind=kind, at=at, at_id=at_id, limit=limit)
 
 
-async def count(reader: Reader, kind: ChannelKind | None) -> int:
+async def count(source: Source, kind: ChannelKind | None) -> int:
     """Return how many channels there are."""
-    row = await reader.one(_count_statement(of_kind=kind is not None), kind=kind)
+    row = await source.one(_count_statement(of_kind=kind is not None), kind=kind)
     return row["total"] if row else 0
 
 
@@ -57,16 +58,64 @@ async def by_ids(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
     return await reader.fetch(_BY_IDS, ids=ids)
 
 
+# -- changing ----------------------------------------------------------------------------------------------
+
 _INSERT = Write(
-    insert(channel).values(
-        {name: bindparam(name) for name in ("id", "kind", "name", "config", "categories", "enabled")}
+    insert(channel)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("id", "kind", "name", "config", "secrets", "categories", "enabled")
+        }
         | {"tenant_id": TENANT_ID}
     )
+    .returning(channel)
 )
+_this = (in_tenant(channel), _c.id == bindparam("this", type_=Uuid))
+_LOCK = Write(select(channel).where(*_this).with_for_update())
+_DELETE = Write(delete(channel).where(*_this))
+
+
+@lru_cache
+def _update_statement(names: tuple[str, ...]) -> Write:
+    values = {name: bindparam(name, type_=_c[name].type) for name in names}
+    return Write(update(channel).where(*_this).values(updated_at=func.now(), **values).returning(channel))
 
 
 async def add(
-    tx: Transaction, id: UUID, kind: ChannelKind, name: str, config: dict[str, Any], *, enabled: bool = True
-) -> None:
-    """Store a new channel for all categories."""
-    await tx.fetch(_INSERT, id=id, kind=kind, name=name, config=config, categories=[], enabled=enabled)
+    tx: Transaction,
+    id: UUID,
+    kind: ChannelKind,
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    secrets: Mapping[str, Any] = MappingProxyType({}),
+    categories: Sequence[str] = (),
+    enabled: bool = True,
+) -> Row:
+    """Store a new channel and return it; secrets are sealed ones, by their keys in the config."""
+    return await tx.only(
+        _INSERT,
+        id=id,
+        kind=kind,
+        name=name,
+        config=dict(config),
+        secrets=dict(secrets),
+        categories=categories,
+        enabled=enabled,
+    )
+
+
+async def lock(tx: Transaction, id: UUID) -> Row | None:
+    """Return a channel, if it exists, and hold it: until the commit it gets no deliveries and no changes."""
+    return await tx.one(_LOCK, this=id)
+
+
+async def change(tx: Transaction, id: UUID, values: Mapping[str, Any]) -> Row:
+    """Change a channel that is there: name, enabled, config, secrets, categories; return it as it is then."""
+    return await tx.only(_update_statement(tuple(sorted(values))), this=id, **values)
+
+
+async def remove(tx: Transaction, id: UUID) -> None:
+    """Delete a channel; its deliveries stay, without one."""
+    await tx.fetch(_DELETE, this=id)

@@ -20,11 +20,9 @@ from sqlalchemy import (
 from db import inbox as inboxes
 from db.notification import delete as delete_softly
 from db.session import Source, Transaction
+from db.settings import Settings
 from db.statement import Read, Write, in_tenant, owned
 from db.tables import event, inbox, notification, settings
-
-RETENTION_DAYS = 90
-"""How long deleted rows stay where a tenant has set nothing."""
 
 _n = notification.c
 _LIMIT: Any = bindparam("limit", type_=Integer)
@@ -52,7 +50,8 @@ async def _count(tx: Transaction, statement: Write, **values: Any) -> int:
 # -- deleted rows, for good --------------------------------------------------------------------------------
 
 _retention = func.coalesce(
-    select(settings.c.retention_days).where(in_tenant(settings)).scalar_subquery(), literal(RETENTION_DAYS)
+    select(settings.c.retention_days).where(in_tenant(settings)).scalar_subquery(),
+    literal(Settings().retention_days),
 )
 # Rows that another worker is purging are left to it.
 _purgeable = (

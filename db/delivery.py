@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, column, func, insert, select, true
+from sqlalchemy import Text, Uuid, any_, bindparam, column, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.session import Reader, Row, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import attempt, delivery
+from db.types import DeliveryStatus
 
 _d = delivery.c
 _KEYS = bindparam("keys", type_=ARRAY(Uuid))
@@ -76,3 +77,20 @@ async def add_all(tx: Transaction, deliveries: Sequence[dict[str, Any]]) -> None
 async def add_attempts(tx: Transaction, attempts: Sequence[dict[str, Any]]) -> None:
     """Store attempts: delivery_id, number, duration_ms, status_code, error."""
     await tx.many(_INSERT_ATTEMPT, attempts)
+
+
+_WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]
+_CANCEL_WAITING = Write(
+    update(delivery)
+    .where(
+        in_tenant(delivery),
+        _d.channel_id == bindparam("channel", type_=Uuid),
+        _d.status == any_(bindparam("waiting", type_=ARRAY(Text))),
+    )
+    .values(status=DeliveryStatus.CANCELLED.value, reason=bindparam("why"), next_attempt_at=None)
+)
+
+
+async def cancel_waiting(tx: Transaction, channel_id: UUID, reason: str) -> None:
+    """Cancel what waits on a channel, PENDING or DEFERRED; what is being sent goes on."""
+    await tx.fetch(_CANCEL_WAITING, channel=channel_id, waiting=_WAITING, why=reason)

@@ -272,8 +272,9 @@ async def open_many(tx: Transaction, groups: Iterable[tuple[str, str, str]]) -> 
     types = sorted({name: category for _user, name, category in keys}.items())
     await add_tenant(tx)
     await tx.fetch(_ADD_TYPES, **columns_of("types", ("name", "category"), types))
-    await tx.fetch(_ADD_RECIPIENTS, users_id=users)
     await tx.fetch(_ADD_INBOXES, users_id=users)
     rows = await tx.fetch(_LOCK_MANY, users_id=users)
+    # Under the locks: whoever was just removed comes back as a whole.
+    await tx.fetch(_ADD_RECIPIENTS, users_id=users)
     await tx.fetch(_ADD_COUNTS, **columns_of("groups", ("user_id", "type", "category"), keys))
     return Ledger(tx, {row["inbox_user_id"]: Head.of(row) for row in rows})

@@ -1,10 +1,13 @@
 """The tenant's directory of people."""
 
-from sqlalchemy import Text, bindparam, or_, select
-from sqlalchemy.dialects import postgresql
+from collections.abc import Mapping
+from typing import Any
 
+from sqlalchemy import Text, bindparam, or_, select
+
+from db.patch import Patch
 from db.session import Reader, Row, Transaction
-from db.statement import TENANT_ID, Read, Write, in_tenant
+from db.statement import Read, in_tenant
 from db.tables import recipient
 
 _r = recipient.c
@@ -16,16 +19,7 @@ _FIND = Read(
     .order_by((_r.id == _WHO).desc(), _r.id)
     .limit(2)
 )
-_columns = ("id", "email", "name", "timezone")
-_upsert = postgresql.insert(recipient).values(
-    {name: bindparam(name, type_=recipient.c[name].type) for name in _columns} | {"tenant_id": TENANT_ID}
-)
-_UPSERT = Write(
-    _upsert.on_conflict_do_update(
-        index_elements=["tenant_id", "id"],
-        set_={name: _upsert.excluded[name] for name in ("email", "name", "timezone")},
-    )
-)
+_PATCH = Patch(recipient, "id", ("email", "name", "timezone"))
 
 
 async def find(reader: Reader, id_or_name: str) -> list[Row]:
@@ -34,6 +28,16 @@ async def find(reader: Reader, id_or_name: str) -> list[Row]:
     return [row for row in rows if row["id"] == id_or_name] or rows
 
 
-async def upsert(tx: Transaction, id: str, email: str | None, name: str | None, timezone: str | None) -> None:
-    """Store what is known of a person."""
-    await tx.fetch(_UPSERT, id=id, email=email, name=name, timezone=timezone)
+_TIMEZONE = Read(select(_r.timezone).where(in_tenant(recipient), _r.id == _WHO))
+
+
+async def timezone(reader: Reader, id: str) -> str | None:
+    """Return a person's zone, if it is known."""
+    row = await reader.one(_TIMEZONE, who=id)
+    known: str | None = row["timezone"] if row else None
+    return known
+
+
+async def upsert(tx: Transaction, patches: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """Store what is known of people: by id, the columns to set. Return them in the order given."""
+    return await _PATCH.apply(tx, patches)

@@ -91,6 +91,11 @@ class Transaction:
         rows = await self.fetch(statement, **values)
         return rows[0] if rows else None
 
+    async def only(self, statement: Statement, **values: Any) -> Row:
+        """Return the one row that a statement must give."""
+        (row,) = await self.fetch(statement, **values)
+        return row
+
     async def many(self, statement: Write, rows: Iterable[dict[str, Any]]) -> None:
         """Run a statement once a row, in one batch."""
         binds = self.scope.binds

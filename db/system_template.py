@@ -1,5 +1,6 @@
 """The templates that every tenant has: shipped with the code, read-only for clients."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,10 @@ class SystemTemplate(NamedTuple):
     group: str
     title_template: str
     body_template: str
+    kind: str = TemplateKind.SYSTEM.value
+    method: str | None = None
+    actions: Sequence[Mapping[str, str]] = ()
+    enabled_by_default: bool = True
 
 
 SYSTEM_TEMPLATES = (
@@ -47,7 +52,7 @@ SYSTEM_TEMPLATES = (
 )
 
 _insert = postgresql.insert(template).values(
-    {name: bindparam(name, type_=template.c[name].type) for name in ("kind", *SystemTemplate._fields)}
+    {name: bindparam(name, type_=template.c[name].type) for name in SystemTemplate._fields}
     | {"tenant_id": TENANT_ID}
 )
 _UPSERT = Write(
@@ -60,5 +65,4 @@ _UPSERT = Write(
 
 async def install(tx: Transaction) -> None:
     """Give the scope's tenant the shipped templates as this code has them."""
-    rows = [{**shipped._asdict(), "kind": TemplateKind.SYSTEM.value} for shipped in SYSTEM_TEMPLATES]
-    await tx.many(_UPSERT, rows)
+    await tx.many(_UPSERT, [shipped._asdict() for shipped in SYSTEM_TEMPLATES])

@@ -309,6 +309,7 @@ removal = Table(
     _key("user_id"),
     _instant("at"),
     _belongs_to_tenant(),
+    Index(None, "tenant_id", "at"),
     comment="Users who were removed: their tokens issued before are refused.",
 )
 

@@ -1,6 +1,7 @@
 """Who waits for which inbox in this process, and how they are woken. Hints are never the truth."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -8,6 +9,9 @@ from contextlib import contextmanager, suppress
 from db.session import Hint
 
 Relay = Callable[[Sequence[Hint]], None]
+
+NOBODY = ""
+"""The id of no user: a hint for it says that somebody's access in the tenant was taken away."""
 
 
 class Waiter:
@@ -40,6 +44,8 @@ class Hub:
     def __init__(self, relay: Relay = lambda _hints: None) -> None:
         self._waiters: dict[tuple[str, str], set[Waiter]] = defaultdict(set)
         self._relay = relay
+        self.revision = 0
+        """Grows whenever access was, or may have been, taken away somewhere: what is older is stale."""
 
     @contextmanager
     def register(self, tenant_id: str, user_id: str) -> Iterator[Waiter]:
@@ -58,14 +64,22 @@ class Hub:
         self.wake(hints)
         self._relay(hints)
 
+    def revoke(self, tenant_id: str) -> None:
+        """Tell everybody, here and elsewhere, that access in this tenant was taken away."""
+        self.announce([Hint(tenant_id, NOBODY, time.time_ns())])
+
     def wake(self, hints: Iterable[Hint]) -> None:
         """Wake those who wait here."""
         for hint in hints:
+            revoked = hint.user_id == NOBODY
+            self.revision += revoked
             for waiter in self._waiters.get((hint.tenant_id, hint.user_id), ()):
-                waiter.wake(hint.seq)
+                # Processes number their revocations by their own clocks, so none is old news.
+                waiter.wake(None if revoked else hint.seq)
 
     def wake_all(self) -> None:
         """Wake everybody: hints were lost for a while."""
+        self.revision += 1
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.wake(None)

@@ -1,24 +1,26 @@
 """The tenant's delivery channels. Their secrets are write-only."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
 import db.channel
-from db.session import Row
+import db.delivery
+import db.inbox
+import db.turn
+from db.session import Row, Transaction
 from db.types import ChannelKind
+from resolvers import channel_config
+from resolvers.channel_config import Policy
 from resolvers.context import Context
-from resolvers.errors import not_found
-from resolvers.inputs import uuid_or_none
+from resolvers.errors import bad_input, not_found
+from resolvers.inputs import item_checks, refuse, text_problem, uuid_or_none
 from resolvers.page import Connection, PageArgs, cut, window
 from resolvers.principal import Role
 from resolvers.rights import allow
 
-REDACTED = "••••••••"
-_SECRETS = {
-    ChannelKind.WEBHOOK: {"secret"},
-    ChannelKind.SLACK: {"url"},
-    ChannelKind.APPRISE: {"url"},
-}
+MAX_CHANNELS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class Channels(Connection):
     """A page of channels and how many there are in all."""
 
     total_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPayload:
+    """A channel, and the signing secret of a webhook that was just made."""
+
+    channel: Row
+    secret: str | None = None
 
 
 @allow(Role.USER, Role.AGENT)
@@ -51,9 +61,14 @@ async def channel(ctx: Context, id: str) -> Row:
 
 
 def public_config(row: Row) -> dict[str, Any]:
-    """Return a channel's config with its secrets redacted."""
-    secrets = _SECRETS.get(ChannelKind(row.kind), set())
-    return {key: REDACTED if key in secrets else value for key, value in row.config.items()}
+    """Return a channel's config; of a secret it only shows that there is one."""
+    return {**row.config, **dict.fromkeys(_secret_names(row), channel_config.REDACTED)}
+
+
+def _secret_names(row: Row) -> Collection[str]:
+    """Return the keys whose values are never shown: the stored secrets, and what is one by its kind."""
+    named = channel_config.KEYS.get(ChannelKind(row.kind), {})
+    return [*row.secrets, *(name for name in row.config if name in named and named[name].secret)]
 
 
 async def last_delivery(ctx: Context, row: Row) -> Row | None:
@@ -61,3 +76,101 @@ async def last_delivery(ctx: Context, row: Row) -> Row | None:
     if Role.ADMIN not in ctx.caller.roles:
         return None
     return await ctx.loaders.last_delivery_by_channel.load(row.id)
+
+
+# -- mutations ---------------------------------------------------------------------------------------------
+
+
+@allow(Role.ADMIN)
+async def create(
+    ctx: Context,
+    kind: ChannelKind,
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    enabled: bool | None = None,
+    categories: Sequence[str] | None = None,
+) -> ChannelPayload:
+    """Make a channel; BAD_USER_INPUT names every wrong field, or says that there are 50 already."""
+    categories = categories or ()
+    if kind is ChannelKind.IN_APP:
+        raise bad_input(("kind", "the inbox needs no channel."))
+    read, problems = channel_config.read(kind, config, (), _policy(ctx))
+    refuse([*_checks(name, categories), *problems])
+    id = uuid4()
+    async with ctx.write() as tx:
+        await _require_room(tx)
+        row = await db.channel.add(
+            tx,
+            id,
+            kind,
+            name,
+            read.public,
+            secrets=_sealed(ctx, id, read.secrets),
+            enabled=enabled is not False,
+            categories=categories,
+        )
+    return ChannelPayload(row, read.secrets.get("secret"))
+
+
+@allow(Role.ADMIN)
+async def update(ctx: Context, id: str, changes: Mapping[str, Any]) -> ChannelPayload:
+    """Change what is given: name, config, enabled, categories; null means the same as left out."""
+    values = {name: value for name, value in changes.items() if value is not None}
+    async with ctx.write() as tx:
+        row = await _locked(tx, id)
+        checks = _checks(values.get("name", row.name), values.get("categories", ()))
+        if "config" in values:
+            kind = ChannelKind(row.kind)
+            read, problems = channel_config.read(kind, values["config"], row.secrets, _policy(ctx))
+            checks = [*checks, *problems]
+            values |= {
+                "config": read.public,
+                "secrets": row.secrets | _sealed(ctx, row.id, read.secrets),
+            }
+        refuse(checks)
+        return ChannelPayload(await db.channel.change(tx, row.id, values) if values else row)
+
+
+@allow(Role.ADMIN)
+async def delete(ctx: Context, id: str) -> str:
+    """Delete a channel and cancel the deliveries that wait on it."""
+    async with ctx.write() as tx:
+        row = await _locked(tx, id)
+        await db.delivery.cancel_waiting(tx, row.id, "The channel was deleted.")
+        await db.channel.remove(tx, row.id)
+    return str(row.id)
+
+
+def secret_place(tenant_id: str, channel_id: UUID, name: str) -> tuple[str, str, str]:
+    """Return the context that a channel's secret is sealed in, and opens in."""
+    return tenant_id, str(channel_id), name
+
+
+def _sealed(ctx: Context, id: UUID, secrets: Mapping[str, str]) -> dict[str, Any]:
+    tenant_id, vault = ctx.caller.tenant_id, ctx.deployment.vault
+    return {name: vault.seal(secret_place(tenant_id, id, name), value) for name, value in secrets.items()}
+
+
+def _policy(ctx: Context) -> Policy:
+    return Policy(allow_http=ctx.deployment.allow_private_webhooks)
+
+
+def _checks(name: str, categories: Sequence[str]) -> list[tuple[str, str | None]]:
+    return [("name", text_problem(name, least=1)), *item_checks("categories", categories)]
+
+
+async def _require_room(tx: Transaction) -> None:
+    """Make sure that the tenant is known and has fewer channels than it may have, until the commit."""
+    await db.inbox.add_tenant(tx)
+    await db.turn.take(tx, "channel")
+    if await db.channel.count(tx, None) >= MAX_CHANNELS:
+        raise bad_input(("input", f"the tenant has {MAX_CHANNELS} channels, the most there may be."))
+
+
+async def _locked(tx: Transaction, id: str) -> Row:
+    parsed = uuid_or_none(id)
+    row = await db.channel.lock(tx, parsed) if parsed else None
+    if row is None:
+        raise not_found("Channel")
+    return row

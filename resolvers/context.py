@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cached_property
 
 from db.session import Database, Reader, Scope, Transaction
@@ -9,15 +10,27 @@ from live.hub import Hub
 from resolvers.errors import unauthenticated
 from resolvers.loaders import Loaders
 from resolvers.principal import Principal
+from resolvers.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How this server is set up: what seals its secrets, and whether web addresses may be http:."""
+
+    vault: Vault
+    allow_private_webhooks: bool = False
 
 
 class Context:
     """Lives for one operation; over a socket each operation gets its own."""
 
-    def __init__(self, principal: Principal | None, database: Database, hub: Hub) -> None:
+    def __init__(
+        self, principal: Principal | None, database: Database, hub: Hub, deployment: Deployment
+    ) -> None:
         self._principal = principal
         self._database = database
         self.hub = hub
+        self.deployment = deployment
 
     @property
     def caller(self) -> Principal:
@@ -44,6 +57,20 @@ class Context:
     async def write(self) -> AsyncIterator[Transaction]:
         """Open the unit of work as the caller; it commits where the block ends."""
         async with self._database.transaction(self._scope) as tx:
+            yield tx
+        self.forget()
+
+    @asynccontextmanager
+    async def service_write(self) -> AsyncIterator[Transaction]:
+        """Open the unit of work as the tenant's service; only for callers whose role was checked."""
+        async with self._database.transaction(Scope(self.caller.tenant_id, None)) as tx:
+            yield tx
+        self.forget()
+
+    @asynccontextmanager
+    async def write_for(self, user_id: str) -> AsyncIterator[Transaction]:
+        """Open the unit of work as another user, for admins: the database keeps it to that user's rows."""
+        async with self._database.transaction(Scope(self.caller.tenant_id, user_id)) as tx:
             yield tx
         self.forget()
 

@@ -1,5 +1,6 @@
-"""Which of a user's stored preferences applies, layer by layer. Pure: the worker and the API call the same."""
+"""Which of a user's stored preferences applies, layer by layer. Pure: worker and API call the same."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import time
@@ -8,6 +9,8 @@ from typing import Protocol
 from uuid import UUID
 
 from db.types import ChannelKind
+from resolvers.quiet_hours import QuietHours
+from resolvers.timezone import zone
 
 ALL_CATEGORIES = "*"
 
@@ -41,7 +44,10 @@ class Choice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What would be sent: of which type, made from which template, where, on which kind of channel."""
+    """What would be sent: of which type, made from which template, where, on which kind of channel.
+
+    enabled_by_default: what the type says, and the template too if there is one.
+    """
 
     category: str
     channel_kind: ChannelKind
@@ -60,6 +66,31 @@ class Decision:
     decided_by: PreferenceLayer
     preference: Choice | None
     quiet: Choice | None
+
+    def timezone(self, recipient: str | None) -> str:
+        """Return the zone that holds: of the quiet hours' row, else the recipient's, else UTC."""
+        own = self.quiet.timezone if self.quiet else None
+        return zone(own or recipient).key
+
+    def quiet_hours(self, recipient: str | None) -> QuietHours | None:
+        """Return the daily window that holds, if any; recipient: the recipient's zone."""
+        if self.quiet is None or self.quiet.quiet_start is None or self.quiet.quiet_end is None:
+            return None
+        return QuietHours(self.quiet.quiet_start, self.quiet.quiet_end, zone(self.timezone(recipient)))
+
+
+class Choices:
+    """A user's stored preferences by what they are about, so that each decision looks at few of them."""
+
+    def __init__(self, rows: Iterable[Choice]) -> None:
+        self._rows: dict[str | UUID | None, list[Choice]] = defaultdict(list)
+        for row in rows:
+            self._rows[row.template_id or row.category].append(row)
+
+    def about(self, subject: Subject) -> list[Choice]:
+        """Return those that may say something of a subject."""
+        keys = {subject.template_id, subject.category, ALL_CATEGORIES} - {None}
+        return [row for key in keys for row in self._rows.get(key, ())]
 
 
 _ORDER = {layer: rank for rank, layer in enumerate(PreferenceLayer)}

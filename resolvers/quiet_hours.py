@@ -45,11 +45,11 @@ def _since_midnight(wall: time) -> timedelta:
 
 
 def _first_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
-    """Return the first instant in (start, end) at which the zone's offset changes, to the second."""
+    """Return the first instant after start, up to and with end, at which the zone's offset changes."""
     before = start
     while before < end:
         after = min(before + _STEP, end)
-        if _offset(zone, before) != _offset(zone, after - timedelta(microseconds=1)):
+        if _offset(zone, before) != _offset(zone, after):
             return _bisect(zone, before, after)
         before = after
     return None
@@ -60,8 +60,7 @@ def _bisect(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
     low, high = before.replace(microsecond=0), (after + _SECOND).replace(microsecond=0)
     old = _offset(zone, before)
     while high - low > _SECOND:
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
+        middle = (low + (high - low) // 2).replace(microsecond=0)
         if _offset(zone, middle) == old:
             low = middle
         else:

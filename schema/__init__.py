@@ -9,17 +9,31 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers.errors import ErrorCode
 from schema import enums
-from schema.channel import ChannelQuery
+from schema.agent import AgentMutation
+from schema.channel import ChannelMutation, ChannelQuery
+from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
-from schema.preference import PreferenceQuery
+from schema.notification_type import NotificationTypeMutation, NotificationTypeQuery
+from schema.preference import PreferenceMutation, PreferenceQuery
+from schema.recipient import RecipientMutation
 from schema.scalars import SCALARS
+from schema.settings import SettingsMutation, SettingsQuery
+from schema.template import TemplateMutation, TemplateQuery
 
 __all__ = ["build", "enums"]
 
 
 @strawberry.type(description="What can be asked. A field that fails is null, and takes no sibling along.")
-class Query(NotificationQuery, PreferenceQuery, ChannelQuery):
+class Query(
+    NotificationQuery,
+    PreferenceQuery,
+    ChannelQuery,
+    DispatchQuery,
+    NotificationTypeQuery,
+    TemplateQuery,
+    SettingsQuery,
+):
     """The root fields of all nouns."""
 
 
@@ -27,7 +41,16 @@ class Query(NotificationQuery, PreferenceQuery, ChannelQuery):
     description="What can be changed. Fields run in order, and each is committed or refused as a whole: one "
     "that fails is null, and undoes no sibling."
 )
-class Mutation(NotificationMutation):
+class Mutation(
+    NotificationMutation,
+    PreferenceMutation,
+    ChannelMutation,
+    SettingsMutation,
+    TemplateMutation,
+    RecipientMutation,
+    NotificationTypeMutation,
+    AgentMutation,
+):
     """The root fields of all nouns."""
 
 

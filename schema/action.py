@@ -21,3 +21,11 @@ class Action:
 
     label: str = strawberry.field(resolver=_label, description="What the button says.")
     url: SafeUrl = strawberry.field(resolver=_url, description="Where it leads.")
+
+
+@strawberry.input(description="A button: what it says and where it leads.")
+class ActionInput:
+    """Becomes a JSON object with label and url."""
+
+    label: str = strawberry.field(description="What the button says, 1 to 255 characters.")
+    url: SafeUrl = strawberry.field(description="Where it leads.")

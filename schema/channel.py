@@ -3,10 +3,12 @@
 from typing import Any
 
 import strawberry
+from strawberry import UNSET
 
 import resolvers.channel
 from resolvers.words import ChannelKind
 from schema.delivery import Delivery
+from schema.given import given
 from schema.info import Info
 from schema.page import PageInfo, row_id
 from schema.scalars import JSON, DateTime
@@ -56,6 +58,51 @@ class ChannelConnection:
     total_count: int = strawberry.field(description="Channels of this kind in all.")
 
 
+@strawberry.type(description="What createChannel and updateChannel did.")
+class ChannelPayload:
+    """See resolvers.channel.ChannelPayload."""
+
+    channel: Channel = strawberry.field(description="The channel as it is now.")
+    secret: str | None = strawberry.field(
+        description="The signing secret of a webhook that was just made; it is never shown again. Else null."
+    )
+
+
+@strawberry.input(
+    description="A new channel. Its config depends on the kind. WEBHOOK: url (https, or http where the "
+    "deployment allows it, up to 2,048 characters) and secret (whsec_ and base64 of 24 to 64 bytes, as in "
+    "Standard Webhooks; made if left out). SLACK: url, a secret. EMAIL: from, an address, and optionally "
+    "to, a fixed one. APPRISE: url, a secret. Secrets are stored encrypted."
+)
+class ChannelInput:
+    """See resolvers.channel.create."""
+
+    kind: ChannelKind = strawberry.field(
+        description="How it delivers; not IN_APP: the inbox needs no channel."
+    )
+    name: str = strawberry.field(description="Its name, for people, 1 to 255 characters.")
+    config: JSON = strawberry.field(description="What its kind needs, and nothing else.")
+    enabled: bool | None = strawberry.field(default=True, description="Whether anything leaves here.")
+    categories: list[str] | None = strawberry.field(
+        default_factory=list, description="Only these categories leave here, up to 100; empty: all."
+    )
+
+
+@strawberry.input(description="Changes of a channel: what is left out, or null, stays as it is.")
+class ChannelPatch:
+    """See resolvers.channel.update."""
+
+    name: str | None = strawberry.field(default=UNSET, description="Its name, 1 to 255 characters.")
+    config: JSON | None = strawberry.field(
+        default=UNSET,
+        description="Replaces the whole config, but a secret that is left out or redacted stays as it is.",
+    )
+    enabled: bool | None = strawberry.field(default=UNSET, description="Whether anything leaves here.")
+    categories: list[str] | None = strawberry.field(
+        default=UNSET, description="Only these categories leave here, up to 100; empty: all."
+    )
+
+
 @strawberry.type
 class ChannelQuery:
     """Root fields of channels."""
@@ -81,3 +128,35 @@ class ChannelQuery:
     async def channel(self, info: Info, id: strawberry.ID) -> Any:
         """Return one of the tenant's channels."""
         return await resolvers.channel.channel(info.context, id)
+
+
+@strawberry.type
+class ChannelMutation:
+    """Root fields that change channels."""
+
+    @strawberry.field(
+        graphql_type=ChannelPayload | None,
+        description="A webhook's signing secret is shown once, here. BAD_USER_INPUT lists every wrong field, "
+        "those of the config as config.url; a tenant has at most 50 channels. Admins.",
+    )
+    async def create_channel(self, info: Info, input: ChannelInput) -> Any:
+        """Make a channel."""
+        return await resolvers.channel.create(info.context, **given(input))
+
+    @strawberry.field(
+        graphql_type=ChannelPayload | None,
+        description="An omitted or redacted secret keeps the stored one. Absent and foreign ids are the same "
+        "NOT_FOUND. Admins.",
+    )
+    async def update_channel(self, info: Info, id: strawberry.ID, input: ChannelPatch) -> Any:
+        """Change a channel."""
+        return await resolvers.channel.update(info.context, id, given(input))
+
+    @strawberry.field(
+        graphql_type=strawberry.ID | None,
+        description="Deliveries that wait on it, PENDING or DEFERRED, become CANCELLED. Absent and foreign "
+        "ids are the same NOT_FOUND. Admins.",
+    )
+    async def delete_channel(self, info: Info, id: strawberry.ID) -> Any:
+        """Delete a channel."""
+        return await resolvers.channel.delete(info.context, id)

@@ -3,6 +3,7 @@
 import strawberry
 
 from resolvers.errors import ErrorCode
+from resolvers.layers import PreferenceLayer
 from resolvers.text import TextFormat
 from resolvers.words import (
     ChannelKind,
@@ -21,6 +22,7 @@ _DESCRIPTIONS = {
     ChannelKind: "How a notification can reach somebody.",
     TemplateKind: "SYSTEM: shipped and read-only. CUSTOM: the tenant's own.",
     DeliveryStatus: "Where a delivery stands.",
+    PreferenceLayer: "First match wins, in this order.",
     ErrorCode: "In errors[].extensions.code; BAD_USER_INPUT lists extensions.fields: [{field, detail}]. "
     "More may come: keep a default branch.",
 }

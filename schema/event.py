@@ -102,7 +102,8 @@ EVENTS = (NotificationCreated, NotificationUpdated, NotificationRemoved, InboxRe
 
 
 @strawberry.type(
-    description="graphql-transport-ws and SSE. The socket closes with 4401 when the token expires."
+    description="graphql-transport-ws and SSE. The socket closes with 4401 when the token expires and 4403 "
+    "when access is revoked."
 )
 class Subscription:
     """Root fields that stay open. They return the resolver's generator itself, so that closing one closes it."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -194,12 +194,19 @@ class Socket:
 
     async def read(self) -> None:
         """Sort incoming messages by operation until the connection closes."""
-        async for text in self._connection:
-            message = json.loads(text)
-            if message["type"] == "ping":
-                await self.send(type="pong")
-            elif "id" in message:
-                self._queues[message["id"]].put_nowait(message)
+        with suppress(websockets.ConnectionClosedError):
+            async for text in self._connection:
+                message = json.loads(text)
+                if message["type"] == "ping":
+                    await self.send(type="pong")
+                elif "id" in message:
+                    self._queues[message["id"]].put_nowait(message)
+
+    async def closed(self, seconds: float = 5) -> tuple[int | None, str | None]:
+        """Return the code and reason with which the server closes, which must be in time."""
+        async with asyncio.timeout(seconds):
+            await self._connection.wait_closed()
+        return self._connection.close_code, self._connection.close_reason
 
     async def subscribe(self, document: str, **variables: Any) -> "Feed":
         """Start an operation."""
@@ -280,5 +287,10 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
 async def running_server(settings: Settings) -> AsyncIterator[Api]:
     """Run the application and a client for it."""
     app = create_app(settings)
-    async with serving(app, settings) as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
+    # The server closes an idle connection after 5 s; one that is used again just then would fail.
+    limits = httpx.Limits(keepalive_expiry=2)
+    async with (
+        serving(app, settings) as url,
+        httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as http,
+    ):
         yield Api(url, settings, app.state.server.database, http)

@@ -15,14 +15,16 @@ from db.safety import unsafe_role
 from db.session import OUTAGE, Database, open_database
 from live.hub import Hub
 from live.postgres import postgres_hub
-from resolvers.context import Context
+from resolvers.context import Context, Deployment
 from resolvers.principal import Principal
 from schema import build
 from schema.limits import Limits, QueryLimits
+from tocsin.access import Access
 from tocsin.auth import Authenticator, ConfigurationError
 from tocsin.connection import OperationScope
 from tocsin.environment import url
 from tocsin.http import GraphQLEndpoint
+from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.settings import Settings
 
@@ -51,10 +53,23 @@ class Server:
 
     database: Database
     hub: Hub
+    access: Access
+
+    def __init__(self, settings: Settings) -> None:
+        self._tokens = Authenticator(settings)
+        self._deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
+
+    async def authenticate(self, token: str, tenant: str | None) -> Principal:
+        """Return who sent a token or a key."""
+        return await self.access.principal(token, tenant)
+
+    async def lost(self, principal: Principal) -> None:
+        """Return when the principal's access is taken away."""
+        await self.access.lost(principal)
 
     def operation(self, principal: Principal | None) -> Context:
         """Return the context of one operation."""
-        return Context(principal, self.database, self.hub)
+        return Context(principal, self.database, self.hub, self._deployment)
 
     async def is_ready(self) -> bool:
         """Tell whether the database answers and has the migrations of this code."""
@@ -74,6 +89,8 @@ class Server:
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
             await require_safe_role(self.database, login_too=login_too)
+            self.access = Access(self._tokens, self.database, self.hub)
+            stack.push_async_callback(self.access.close)
             yield
 
 
@@ -92,7 +109,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     alongside: what runs beside it from start to shutdown. login_too: whether the role that logs in must
     be as harmless as the one that it acts as.
     """
-    server = Server()
+    server = Server(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -124,7 +141,8 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         build([OperationScope, functools.partial(QueryLimits, limits)]),
         settings,
-        authenticate=Authenticator(settings).principal,
+        authenticate=server.authenticate,
+        lost=server.lost,
         new_operation=server.operation,
         ide=_GRAPHIQL / "index.html" if settings.graphiql else None,
         ide_policy=_PAGE_POLICY,

@@ -11,7 +11,7 @@ from jwt import InvalidTokenError
 
 from resolvers.errors import ErrorCode, TocsinError, forbidden, unauthenticated
 from resolvers.principal import Principal, Role
-from tocsin.claims import Claims, check_parties, expiry, identity_of, json_object, key_id
+from tocsin.claims import Claims, check_parties, identity_of, json_object, key_id, lifetime
 from tocsin.keys import Clock, ConfigurationError, hmac_key, key_source, load_or_create_secret
 from tocsin.settings import Settings
 
@@ -49,12 +49,13 @@ class Authenticator:
         """
         try:
             claims = await self._verified_claims(token)
-            expires_at = expiry(claims, self._clock(), self._settings.jwt_leeway_seconds)
+            issued_at, expires_at = lifetime(claims, self._clock(), self._settings.jwt_leeway_seconds)
             identity = identity_of(claims, self._settings)
         except jwt.PyJWTError as reason:
             _log.debug("Token refused: %s", reason)
             raise unauthenticated() from None
-        return Principal(_chosen(identity.tenants, tenant), identity.user, identity.roles, expires_at)
+        chosen = chosen_tenant(identity.tenants, tenant)
+        return Principal(chosen, identity.user, identity.roles, expires_at, issued_at)
 
     async def _verified_claims(self, token: str) -> Claims:
         if len(token) > MAX_TOKEN_CHARS or not _COMPACT.fullmatch(token):
@@ -103,7 +104,8 @@ def sign(
     return token
 
 
-def _chosen(tenants: frozenset[str], requested: str | None) -> str:
+def chosen_tenant(tenants: frozenset[str], requested: str | None) -> str:
+    """Return the tenant asked for, or else the only one; FORBIDDEN or TENANT_REQUIRED."""
     if requested is not None and requested not in tenants:
         raise forbidden("The token is not for this tenant.")
     if requested is None and len(tenants) > 1:

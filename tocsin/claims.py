@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from jwt import InvalidTokenError
 from jwt.utils import base64url_decode
 
+from resolvers.inputs import MAX_ID_BYTES
 from resolvers.principal import Role
 from tocsin.settings import Settings
 
@@ -78,8 +79,11 @@ def check_parties(claims: Claims, settings: Settings) -> None:
         raise InvalidTokenError("another audience")
 
 
-def expiry(claims: Claims, now: float, leeway: int) -> datetime:
-    """Return when the token stops being accepted; times in Unix seconds, exp, iat and nbf checked."""
+def lifetime(claims: Claims, now: float, leeway: int) -> tuple[datetime, datetime]:
+    """Return when the token was issued and when it stops being accepted; exp, iat and nbf are checked.
+
+    now and leeway are in Unix seconds.
+    """
     end = _numeric_date(claims, "exp") + leeway
     issued = _numeric_date(claims, "iat")
     not_before = _numeric_date(claims, "nbf") if "nbf" in claims else issued
@@ -87,7 +91,7 @@ def expiry(claims: Claims, now: float, leeway: int) -> datetime:
         raise InvalidTokenError("expired")
     if max(issued, not_before) > now + leeway:
         raise InvalidTokenError("not valid yet")
-    return datetime.fromtimestamp(end, UTC)
+    return datetime.fromtimestamp(issued, UTC), datetime.fromtimestamp(end, UTC)
 
 
 def _numeric_date(claims: Claims, name: str) -> float:
@@ -126,6 +130,8 @@ def _identifier(value: Any, name: str) -> str:
     # Postgres text holds neither.
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidTokenError(f"{name} has a NUL or a lone surrogate")
+    if len(value.encode()) > MAX_ID_BYTES:
+        raise InvalidTokenError(f"{name} is longer than {MAX_ID_BYTES} bytes")
     return value
 
 

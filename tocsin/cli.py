@@ -31,6 +31,7 @@ from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url
 from tocsin.importer import Report, import_lines
+from tocsin.keys import secret_vault
 from tocsin.settings import Settings, variable
 from tocsin.worker import run_until_signal, worker_database
 
@@ -114,6 +115,7 @@ def serve(
     """Serve the API. Refuses to start with an unsafe setting and says which."""
     with _plain_errors(), environment(Settings()) as settings:
         Authenticator(settings)
+        secret_vault(settings)
         asyncio.run(_require_safe_role(settings))
         options = server_options(settings, host, port)
         if workers == 1:

@@ -1,6 +1,8 @@
 """Who is connected, and the fresh context that each of its operations gets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationDefinitionNode
@@ -8,7 +10,7 @@ from starlette.requests import HTTPConnection
 from strawberry.extensions import SchemaExtension
 from strawberry.fastapi import BaseContext
 
-from resolvers.errors import ErrorCode, bad_input, unauthenticated
+from resolvers.errors import ErrorCode, TocsinError, bad_input, forbidden, unauthenticated
 from resolvers.principal import Principal
 from tocsin import limits
 from tocsin.errors import (
@@ -17,15 +19,27 @@ from tocsin.errors import (
 
 Authenticate = Callable[[str, str | None], Awaitable[Principal]]
 NewOperation = Callable[[Principal | None], Any]
+Lost = Callable[[Principal], Awaitable[None]]
+
+
+async def never(_principal: Principal) -> None:
+    """Wait for ever: access lasts as long as the token."""
+    await asyncio.get_running_loop().create_future()
+
+
+def seconds_left(principal: Principal) -> float:
+    """Return how long the principal's token is still good."""
+    return max(0.0, (principal.expires_at - datetime.now(UTC)).total_seconds())
 
 
 class Connection(BaseContext):
     """Lives as long as a request or a socket; what resolvers see is made anew for each operation."""
 
-    def __init__(self, new_operation: NewOperation) -> None:
+    def __init__(self, new_operation: NewOperation, lost: Lost = never) -> None:
         super().__init__()
         self.principal: Principal | None = None
         self._new_operation = new_operation
+        self._lost = lost
 
     @property
     def request_id(self) -> str:
@@ -35,6 +49,15 @@ class Connection(BaseContext):
     def operation(self) -> Any:
         """Return a fresh context: what one operation has loaded must not be seen by the next."""
         return self._new_operation(self.principal)
+
+    async def ended(self, principal: Principal) -> TocsinError:
+        """Return, when there is none any more, why: UNAUTHENTICATED at expiry, FORBIDDEN if taken away."""
+        try:
+            async with asyncio.timeout(seconds_left(principal)):
+                await self._lost(principal)
+        except TimeoutError:
+            return unauthenticated()
+        return forbidden("Your access was taken away.")
 
 
 class OperationScope(SchemaExtension):

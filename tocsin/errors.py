@@ -38,6 +38,8 @@ _COERCION = re.compile(
     r"Variable '\$|Variable values are nested|Too many errors processing variables|Argument '\w+' (of|has)|"
     r"Must provide (an )?operation|Unknown operation named"
 )
+# It also repeats values that it could not take, and there may be a secret in them.
+_ECHO = re.compile(r"[,;]? [Ff]ound(: | (Block)?String ).*|(?<=cannot represent )(.*value): .*", re.DOTALL)
 
 
 class PublicError(GraphQLError):
@@ -119,7 +121,7 @@ def public(error: GraphQLError, request_id: str) -> GraphQLError:
     shown = None if code else expected(cause, request_id)
     extensions = shown.extensions if shown else {"code": code, **(error.extensions or {})}
     return PublicError(
-        str(shown or error.message),
+        str(shown) if shown else _ECHO.sub(r"\3", error.message),
         error.nodes,
         error.source,
         error.positions,

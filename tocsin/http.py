@@ -5,8 +5,8 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -26,17 +26,19 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
-from resolvers.errors import bad_input, forbidden, unauthenticated
+from resolvers.errors import TocsinError, bad_input, forbidden
 from resolvers.principal import Principal
 from tocsin import limits
 from tocsin.connection import (
     Authenticate,
     Connection,
     Credentials,
+    Lost,
     NewOperation,
     OperationScope,
     from_headers,
     from_init,
+    never,
 )
 from tocsin.errors import (
     Accept,
@@ -50,7 +52,7 @@ from tocsin.errors import (
     respond,
 )
 from tocsin.settings import Settings
-from tocsin.socket import MAX_OPERATIONS, Socket, SocketAdapter, seconds_left
+from tocsin.socket import MAX_OPERATIONS, Socket, SocketAdapter
 
 _EVENTS = SSETransport()
 
@@ -60,7 +62,8 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
 
     `authenticate` takes a token and the wanted tenant, and returns a Principal or raises a TocsinError: HTTP
     401, 403 or 400, on a socket 4401 or 4403. It is awaited once per request or connection_init, and not at
-    all without a token: fields that need a principal refuse themselves. `new_operation` makes what resolvers
+    all without a token: fields that need a principal refuse themselves. `lost` returns when a principal's
+    access is taken away; then sockets close with 4403 and streams end. `new_operation` makes what resolvers
     find in `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
     """
 
@@ -74,6 +77,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         *,
         authenticate: Authenticate,
         new_operation: NewOperation,
+        lost: Lost = never,
         ide: Path | None = None,
         ide_policy: str = "default-src 'self'",
     ) -> None:
@@ -82,7 +86,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         quieten_strawberry()
 
         async def connect() -> Connection:
-            return Connection(new_operation)
+            return Connection(new_operation, lost)
 
         super().__init__(
             schema,
@@ -170,7 +174,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         )
 
         async def events() -> AsyncGenerator[str, None]:
-            async with aclosing(_until_expiry(results, connection.principal)) as lasting:
+            async with aclosing(_while_admitted(results, connection)) as lasting:
                 async for data, errors in lasting:
                     body = payload(data, errors, connection.request_id)
                     yield _EVENTS.encode_next(cast(Any, body), lambda it: encode(it).decode())
@@ -215,20 +219,48 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         return orjson.loads(data)
 
 
-async def _until_expiry(
-    results: Any, principal: Principal | None
+async def _while_admitted(
+    results: Any, connection: Connection
 ) -> AsyncGenerator[tuple[Any, list[GraphQLError] | None], None]:
-    """Pass results on until the token expires; then say so, once, and end."""
-    deadline = None if principal is None else asyncio.get_running_loop().time() + seconds_left(principal)
-    async with aclosing(results):
+    """Pass results on until the caller's access ends; then say so, once, and end."""
+    async with aclosing(results), _watch(connection) as end:
         while True:
             try:
-                async with asyncio.timeout_at(deadline):
+                async with _interrupted_by(end):
                     result = await anext(results)
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                error = unauthenticated()
+                error = await end
                 yield None, [PublicError(str(error), extensions=dict(error.extensions))]
                 return
             yield result.data, result.errors
+
+
+@asynccontextmanager
+async def _watch(connection: Connection) -> AsyncIterator["asyncio.Future[TocsinError]"]:
+    """Yield what is done when the caller's access ends; that of nobody has no end."""
+    if connection.principal is None:
+        yield asyncio.get_running_loop().create_future()
+        return
+    task = asyncio.create_task(connection.ended(connection.principal))
+    try:
+        yield task
+    finally:
+        task.cancel()
+
+
+@asynccontextmanager
+async def _interrupted_by(end: "asyncio.Future[TocsinError]") -> AsyncIterator[None]:
+    """Raise TimeoutError in the block as soon as `end` is done."""
+    async with asyncio.timeout(None) as patience:
+
+        def interrupt(_end: object) -> None:
+            with suppress(RuntimeError):  # the block has just ended
+                patience.reschedule(0)
+
+        end.add_done_callback(interrupt)
+        try:
+            yield
+        finally:
+            end.remove_done_callback(interrupt)

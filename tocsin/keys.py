@@ -1,9 +1,11 @@
-"""The keys that tokens are signed and verified with."""
+"""The keys that tokens are signed and verified with, and those that seal secrets."""
 
 import logging
 import os
+import re
 import secrets
 import tempfile
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
 
+from resolvers.vault import Vault
 from tocsin.jwks import PublicKey, RemoteKeySet
 from tocsin.settings import Settings
 
@@ -22,6 +25,9 @@ Clock: TypeAlias = Callable[[], float]
 Key = TypeVar("Key")
 
 MIN_SECRET_BYTES = 32
+_SECRET_KEY_BYTES = 32
+# 43 characters of base64 and one of padding are 32 bytes.
+_SECRET_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)")
 _log = logging.getLogger(__name__)
 
 
@@ -51,28 +57,57 @@ def load_or_create_secret(data_dir: Path) -> SecretStr:
     between leaves no part of one. Raises ConfigurationError when it cannot be read or written.
     """
     path = data_dir / "signing-key"
-    try:
-        if not path.exists():
-            _create_secret(path)
-        secret = path.read_text("ascii").strip()
-    except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"The signing key {path} cannot be read or made: {error}") from error
+    secret = _kept(path, "signing key", lambda: secrets.token_urlsafe(MIN_SECRET_BYTES))
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigurationError(f"The signing key {path} is damaged; delete it to have a new one.")
     return SecretStr(secret)
 
 
-def _create_secret(path: Path) -> None:
+def secret_vault(settings: Settings) -> Vault:
+    """Return the vault of TOCSIN_SECRET_KEYS, or else of the key in `data_dir`/secret-keys, made at first.
+
+    The file holds what the variable would. Raises ConfigurationError for a key that is none.
+    """
+    if settings.secret_keys is None:
+        path = settings.data_dir / "secret-keys"
+        where, text = f"The file {path}", _kept(path, "secret key", _new_secret_key)
+    else:
+        where, text = "TOCSIN_SECRET_KEYS", settings.secret_keys.get_secret_value()
+    parts = text.split(",")
+    keys = {it[1]: b64decode(it[2]) for part in parts if (it := _SECRET_KEY.fullmatch(part.strip()))}
+    if len(keys) < len(parts):
+        raise ConfigurationError(
+            f"{where} must be a comma list of ID:BASE64, each id once and each key 32 bytes, "
+            "e.g. k1: and what `openssl rand -base64 32` prints."
+        )
+    return Vault(keys)
+
+
+def _new_secret_key() -> str:
+    return f"k1:{b64encode(secrets.token_bytes(_SECRET_KEY_BYTES)).decode()}"
+
+
+def _kept(path: Path, noun: str, make: Callable[[], str]) -> str:
+    """Return what a file of the data dir holds; if there is none it is made."""
+    try:
+        if not path.exists():
+            _keep(path, noun, make())
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f"The {noun} {path} cannot be read or made: {error}") from error
+
+
+def _keep(path: Path, noun: str, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Whole and on disk before it gets its name; link, unlike rename, never replaces another's key.
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-") as draft:
-        draft.write(secrets.token_urlsafe(MIN_SECRET_BYTES))
+        draft.write(content)
         draft.flush()
         os.fsync(draft.fileno())
         try:
             os.link(draft.name, path)
         except FileExistsError:
-            _log.debug("Another process made the signing key first")
+            _log.debug("Another process made the %s first", noun)
 
 
 def key_source(settings: Settings, monotonic: Clock) -> KeySource:

@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="forbid")
 
     data_dir: Path = Field(
-        Path(".tocsin"), description="Where the embedded Postgres and the development signing key live."
+        Path(".tocsin"), description="Where the embedded Postgres and the keys that are not set live."
     )
     database_url: SecretStr | None = Field(
         None,
@@ -52,6 +52,17 @@ class Settings(BaseSettings):
         None, description="Name of a cookie that may carry the token. Unset: cookies are not read."
     )
 
+    secret_keys: SecretStr | None = Field(
+        None,
+        description="Keys that encrypt the secrets of channels: a comma list of ID:BASE64 of 32 bytes. The "
+        "first encrypts, all decrypt. Every server of a database needs the same. Unset: one key, made once "
+        "and kept in the data dir.",
+    )
+    allow_private_webhooks: bool = Field(
+        False,
+        description="Let channels have http: addresses too; only for development, or a network that you "
+        "trust.",
+    )
     event_days: int = Field(
         7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
     )

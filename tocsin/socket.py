@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from starlette.websockets import WebSocketDisconnect, WebSocketState
@@ -26,11 +25,6 @@ _CLOSE_CODES = {
     ErrorCode.INTERNAL: 4500,
 }
 MAX_OPERATIONS = 100
-
-
-def seconds_left(principal: Principal) -> float:
-    """Return how long the principal's token is still good."""
-    return max(0.0, (principal.expires_at - datetime.now(UTC)).total_seconds())
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -58,10 +52,10 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
 
 class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
-    """One graphql-transport-ws connection; it ends when its principal's token does."""
+    """One graphql-transport-ws connection; it ends when its principal's access does."""
 
     websocket: SocketAdapter
-    expiry: asyncio.Task[None] | None = None
+    ending: asyncio.Task[None] | None = None
 
     async def handle_message(self, message: Any) -> None:
         """Run a message that keeps to the protocol; what arrives after the close is dropped."""
@@ -88,14 +82,14 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
         except Exception as error:  # noqa: BLE001 - nobody above could close with a code
             refusal = expected(error, self.context.request_id)
             await self.websocket.close(_CLOSE_CODES.get(refusal.code, 4400), refusal.code.value)
-        if self.connection_acknowledged and self.context.principal and not self.expiry:
-            self.expiry = asyncio.create_task(self._expire(seconds_left(self.context.principal)))
+        if self.connection_acknowledged and self.context.principal and not self.ending:
+            self.ending = asyncio.create_task(self._end_with(self.context.principal))
 
-    async def _expire(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _end_with(self, principal: Principal) -> None:
+        reason = await self.context.ended(principal)
         for operation in list(self.operations):
             await self.cleanup_operation(operation)
-        await self.websocket.close(4401, ErrorCode.UNAUTHENTICATED.value)
+        await self.websocket.close(_CLOSE_CODES[reason.code], reason.code.value)
 
     async def handle_task_exception(self, error: Exception) -> None:
         """Log what broke an operation's task, unless it was the client going away."""
@@ -103,9 +97,9 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
             expected(error, self.context.request_id)
 
     async def shutdown(self) -> None:
-        """Stop the timer and the operations."""
-        if self.expiry:
-            self.expiry.cancel()
+        """Stop the watch and the operations."""
+        if self.ending:
+            self.ending.cancel()
         await super().shutdown()
 
 

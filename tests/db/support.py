@@ -13,7 +13,10 @@ from tests.support import Urls
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 PERSONAL = ("event", "inbox", "inbox_count", "notification", "preference")
-SHARED = ("attempt", "channel", "delivery", "notification_type", "recipient", "template")
+SHARED = (
+    *("agent", "attempt", "channel", "delivery", "notification_type", "recipient", "removal", "settings"),
+    "template",
+)
 USERS = ("ada", "grace")
 _NAMESPACE = UUID("6f3b2f0e-7c1d-4a51-9d55-5a3c4a2b1c00")
 
@@ -24,9 +27,12 @@ _OF_TENANT = (
     "notification_type (tenant_id, name, category, icon) select tenant, 'a', 'a', mark",
     "template (tenant_id, id, name, title_template, body_template) select tenant, shared, mark, '', ''",
     "channel (tenant_id, id, kind, name) select tenant, shared, 'SLACK', mark",
+    "agent (tenant_id, id, name, key_prefix, key_hash) select tenant, shared, mark, 'a', 'a'",
+    "settings (tenant_id) select tenant",
 )
 _OF_USER = (
     "recipient (tenant_id, id, name) select tenant, u, mark",
+    "removal (tenant_id, user_id) select tenant, u",
     "inbox (tenant_id, user_id) select tenant, u",
     "inbox_count (tenant_id, user_id, type, category) select tenant, u, mark, 'a'",
     (

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("twins")
 OURS, THEIRS = "isolation-ours", "isolation-theirs"
 ALL = (*PERSONAL, *SHARED)
 # Shared tables have rows of the tenant itself, or one for each of its users.
-ROWS_OF_TENANT = {"notification_type": 1, "template": 1, "channel": 1}
+ROWS_OF_TENANT = dict.fromkeys(("agent", "channel", "notification_type", "settings", "template"), 1)
 
 MUTANTS = {
     "policy dropped": "drop policy isolation on tocsin.event",
@@ -198,11 +198,14 @@ COPIES = {
     "inbox_count": "user_id, 'new', category",
     "notification": "gen_random_uuid(), user_id, type, category, title, body, unread_seq",
     "preference": "gen_random_uuid(), user_id, 'new'",
+    "agent": "gen_random_uuid(), name, 'new', key_hash",
     "attempt": "delivery_id, 2, duration_ms",
     "channel": "gen_random_uuid(), kind, name",
     "delivery": "gen_random_uuid(), notification_id",
     "notification_type": "'new', category",
     "recipient": "'new'",
+    "removal": "'new'",
+    "settings": "retention_days",
     "template": "gen_random_uuid(), name, title_template, body_template",
 }
 TARGETS = {
@@ -211,11 +214,14 @@ TARGETS = {
     "inbox_count": "user_id, type, category",
     "notification": "id, user_id, type, category, title, body, unread_seq",
     "preference": "id, user_id, category",
+    "agent": "id, name, key_prefix, key_hash",
     "attempt": "delivery_id, number, duration_ms",
     "channel": "id, kind, name",
     "delivery": "id, notification_id",
     "notification_type": "name, category",
     "recipient": "id",
+    "removal": "user_id",
+    "settings": "retention_days",
     "template": "id, name, title_template, body_template",
 }
 

@@ -19,7 +19,10 @@ import db
 import db.channel
 import db.event
 import db.notification
+import db.notification_type
 import db.preference
+import db.recipient
+import db.removal
 import db.stats
 from db import tables
 from db.filter import _WHEN_GIVEN, Shape
@@ -43,7 +46,7 @@ _TEXTS = ("types", "categories", "targets", "teams", "names", "users_id", "types
 _ONE = (
     *("kind", "status", "severity", "title", "body", "url", "icon", "team_id", "category", "type", "name"),
     *("group", "title_template", "body_template", "reason", "error", "who", "owner_id", "project_id"),
-    *("environment_id", "channel_kind", "email", "timezone"),
+    *("environment_id", "channel_kind", "email", "timezone", "prefix"),
 )
 # One value for each bind that any statement names; what comes back does not matter, that it runs does.
 VALUES: dict[str, Any] = {
@@ -55,7 +58,12 @@ VALUES: dict[str, Any] = {
     **dict.fromkeys(("at", "created_at", "created_after", "created_before", "next_attempt_at"), NOW),
     **dict.fromkeys(("limit", "offset", "after", "seq", "up_to_seq", "number", "duration_ms"), 3),
     **dict.fromkeys(("status_code", "unread_seq"), 3),
-    **{name: {"a": 1} for name in ("actions", "data", "config")},
+    **{name: {"a": 1} for name in ("actions", "data", "config", "secrets")},
+    **dict.fromkeys(("this", "channel"), ID),
+    **dict.fromkeys(("why", "noun", "method"), "a"),
+    **dict.fromkeys(("retention_days", "inbox_days"), 3),
+    **dict.fromkeys(("notifier_paused", "enabled_by_default"), True),
+    "waiting": ["a"],
     **{f"groups_{name}": ["a"] for name in ("user_id", "type", "category")},
     **{f"events_{name}": ["a"] for name in ("user_id", "kind")},
     **{f"counts_{name}": ["a"] for name in ("user_id", "type", "category")},
@@ -64,6 +72,12 @@ VALUES: dict[str, Any] = {
         for table in ("counts", "inboxes")
         for name in ("total", "unread", "dismissed", "dismissed_unread")
     },
+    "hash": b"a",
+    "agent_id": ID,
+    **{f"rows_{name}": ["a"] for name in ("id", "email", "name", "timezone", "category", "icon")},
+    **{f"rows_has_{name}": [True] for name in ("email", "name", "timezone", "category", "icon")},
+    **{f"rows_{name}": [True] for name in ("enabled_by_default", "required")},
+    **{f"rows_has_{name}": [True] for name in ("enabled_by_default", "required")},
     **{f"new_{name}": 0 for name in ("total", "unread", "dismissed", "dismissed_unread")},
     "users": ["a"],
     "subject": "a",
@@ -77,7 +91,7 @@ VALUES: dict[str, Any] = {
     "quiet_end": None,
 }
 # Names that mean something else in one statement.
-OTHERWISE = {("_SET_UNREAD", "unread_seq"): [3], ("recipient._UPSERT", "id"): "a"}
+OTHERWISE = {("_SET_UNREAD", "unread_seq"): [3], ("agent._INSERT", "types"): ["a"]}
 
 
 def _module_level() -> dict[str, Statement]:
@@ -119,6 +133,11 @@ def _built() -> dict[str, Statement]:
         **{f"channel count {kind}": db.channel._count_statement(of_kind=kind) for kind in (False, True)},
         **{f"preferences {them}": db.preference._list_statement(them) for them in narrowings},
         "by ids": db.notification._by_ids_statement(ALL_COLUMNS),
+        **{f"erase {number}": it for number, it in enumerate(db.removal._ERASE)},
+        "people lock": db.recipient._PATCH._lock,
+        "people set": db.recipient._PATCH._set,
+        "types lock": db.notification_type._PATCH._lock,
+        "types set": db.notification_type._PATCH._set,
     }
 
 
@@ -134,7 +153,7 @@ def _arguments(name: str, statement: Statement) -> list[Any]:
 
 def test_the_statements_are_found() -> None:
     """What follows is about all statements, so their number is known; it changes when one is added."""
-    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (43, 12)
+    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (68, 23)
 
 
 @pytest.mark.parametrize("name", MODULE_LEVEL)
@@ -416,7 +435,7 @@ async def test_a_read_with_an_empty_context_fails_closed(store: Database) -> Non
 async def test_a_write_outside_a_transaction_fails_closed(app: Connection) -> None:
     """Run without its context, each Write on a guarded table is refused, whatever its predicates say."""
     for name, statement in EVERY.items():
-        if not isinstance(statement, Write) or name.endswith("_ADD_TENANT"):
+        if not isinstance(statement, Write) or name.endswith(("_ADD_TENANT", "preference._LOCK")):
             continue
         values = await _fitting(app, statement, _arguments(name, statement))
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"no (tenant|actor) in this"):

@@ -7,6 +7,7 @@ import pytest
 
 from db.session import Reader, Transaction
 from live.hub import Hub
+from resolvers.principal import Role
 from tests.resolvers.support import Nobody, Statements, Vault
 from tests.support import Api, Urls
 
@@ -47,3 +48,9 @@ def hub(api: Api) -> Hub:
 def nobody(api: Api) -> Nobody:
     """Return a caller without a token."""
     return Nobody(api)
+
+
+@pytest.fixture
+def rival(api: Api, stranger: Api.User) -> Api.User:
+    """Return an admin of another tenant with the same id as `admin`."""
+    return api.user(stranger.tenant, "root", Role.ADMIN)

@@ -25,8 +25,7 @@ async def know(user: Api.User, *people: tuple[str, str | None]) -> None:
     """Store people of the user's tenant: (id, name)."""
     async with user.api.database.transaction(Scope(user.tenant, None)) as tx:
         await db.inbox.add_tenant(tx)
-        for id, name in people:
-            await db.recipient.upsert(tx, id, None, name, None)
+        await db.recipient.upsert(tx, {id: {"name": name} for id, name in people})
 
 
 async def test_whoever_never_chose_has_none(ada: Api.User) -> None:

@@ -219,7 +219,7 @@ def test_the_size_of_an_object() -> None:
 def test_numbers_that_are_too_large() -> None:
     """An integer over 64 bits, which not every reader of JSON can take, is refused."""
     assert read("JSON", {"n": 2**63})
-    with pytest.raises(GraphQLError, match="JSON holds what cannot be stored"):
+    with pytest.raises(GraphQLError, match="JSON must hold only what can be stored"):
         read("JSON", {"n": 2**64})
 
 

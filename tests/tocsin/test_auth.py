@@ -351,10 +351,12 @@ def accept(
     tenant: str = "acme",
     roles: frozenset[Role] = USER,
     exp: float = NOW + 60,
+    iat: float = NOW,
 ) -> None:
     """Add a token that must be accepted, and what it must give."""
     until = datetime.fromtimestamp(exp + LEEWAY, UTC)
-    ACCEPTED[name] = (alg, text, Principal(tenant, user, roles, until))
+    issued = datetime.fromtimestamp(iat, UTC)
+    ACCEPTED[name] = (alg, text, Principal(tenant, user, roles, until, issued))
 
 
 accept("HS256", GOOD)
@@ -369,10 +371,10 @@ accept("jwk that nobody uses", token(header={"jwk": JWK}, alg="RS256"), "RS256")
 accept("aud as a list", token({"aud": ["other", "tocsin"]}))
 accept("exp one second before the edge", token({"exp": NOW - LEEWAY + 1}), exp=NOW - LEEWAY + 1)
 accept("exp with a fraction", token({"exp": NOW + 0.5}), exp=NOW + 0.5)
-accept("iat at the edge", token({"iat": NOW + LEEWAY}))
+accept("iat at the edge", token({"iat": NOW + LEEWAY}), iat=NOW + LEEWAY)
 accept("nbf at the edge", token({"nbf": NOW + LEEWAY}))
 accept("nbf in the past", token({"nbf": NOW - 60}))
-accept("iat long ago", token({"iat": 0}))
+accept("iat long ago", token({"iat": 0}), iat=0)
 accept("unknown claims", token({"jti": 7, "scope": "openid", "nested": {"a": [1.5]}}))
 accept("one tenant in a list", token({"tenant": ["acme"]}))
 accept("one tenant twice in a list", token({"tenant": ["acme", "acme"]}))

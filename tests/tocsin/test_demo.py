@@ -64,7 +64,7 @@ async def test_there_is_something_to_explore(look: str) -> None:
     assert await fetch(look, _PER_TENANT.format("recipient")) == people
     assert await fetch(look, _PER_TENANT.format("preference")) == [(it, 2 * n) for it, n in people]
     assert await fetch(look, _PER_TENANT.format("channel")) == [(it, 2) for it, _ in people]
-    assert await fetch(look, _PER_TENANT.format("template")) == [(it, 1) for it, _ in people]
+    assert await fetch(look, _PER_TENANT.format("template")) == [(it, 4) for it, _ in people]
     assert await fetch(look, _STATUSES) == [("FAILED", 90), ("SENT", 90)]
 
 

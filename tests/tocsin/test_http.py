@@ -16,9 +16,9 @@ from websockets.typing import Origin
 from resolvers.principal import Principal
 from tests.conformance.client import EVENTS, NEWER, PLAIN, RICH, Site, problem, site
 from tests.conformance.server import Operation, Query, Tokens, make_app
+from tocsin.connection import seconds_left
 from tocsin.http import GraphQLEndpoint
 from tocsin.settings import Settings
-from tocsin.socket import seconds_left
 
 ALICE = {"Authorization": "Bearer alice"}
 

@@ -45,6 +45,7 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "jwt_leeway_seconds": "7",
         "allowed_origins": '["https://app.example"]',
         "graphiql": "false",
+        "allow_private_webhooks": "true",
         "max_body_bytes": "4096",
         "max_message_bytes": "4096",
     }.get(name, "77" if isinstance(getattr(Settings(), name), int) else "a text")

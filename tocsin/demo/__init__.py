@@ -74,8 +74,12 @@ async def seed(database: Database) -> None:
 
 async def _furnish(tx: Transaction, tenant_id: str, people: Mapping[str, str]) -> None:
     await db.inbox.add_tenant(tx)
-    for user_id, name in people.items():
-        await db.recipient.upsert(tx, user_id, f"{user_id}@example.com", name, "Europe/Paris")
+    known = {
+        user_id: {"email": f"{user_id}@example.com", "name": name, "timezone": "Europe/Paris"}
+        for user_id, name in people.items()
+    }
+    await db.recipient.upsert(tx, known)
+    for user_id in people:
         await _add_preferences(tx, tenant_id, user_id)
     await db.template.add(
         tx,

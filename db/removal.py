@@ -1,0 +1,74 @@
+"""Users whom the host application has removed: what they had is erased, and when is remembered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Integer, Text, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql
+
+from db.inbox import lock
+from db.session import Reader, Row, Source, Transaction
+from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
+from db.tables import event, inbox, inbox_count, notification, preference, recipient, removal
+from db.types import Counters
+
+_who = (in_tenant(recipient), recipient.c.id == USER_ID)
+_IS_KNOWN = Read(
+    select(
+        or_(
+            exists(select(recipient.c.id).where(*_who)),
+            exists(select(inbox.c.user_id).where(owned(inbox))),
+            exists(select(preference.c.id).where(owned(preference))),
+        ).label("known")
+    )
+)
+# Deliveries and their attempts go with their notifications.
+_ERASE = (
+    *(Write(delete(table).where(owned(table))) for table in (notification, inbox_count, event, preference)),
+    Write(delete(recipient).where(*_who)),
+)
+_BURY = Write(
+    update(inbox)
+    .where(owned(inbox))
+    .values(epoch=inbox.c.epoch + 1, seq=0, **dict.fromkeys(Counters._fields, 0))
+)
+# The clock and not now(): the locks may have taken long, and the tokens issued meanwhile must go too.
+_insert = postgresql.insert(removal).values(tenant_id=TENANT_ID, user_id=USER_ID, at=func.clock_timestamp())
+_REMEMBER = Write(
+    _insert.on_conflict_do_update(index_elements=["tenant_id", "user_id"], set_={"at": _insert.excluded.at})
+)
+_NEWEST = Read(
+    select(removal.c.user_id, removal.c.at)
+    .where(in_tenant(removal))
+    .order_by(removal.c.at.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+_OF = Read(
+    select(removal.c.at).where(in_tenant(removal), removal.c.user_id == bindparam("owner_id", type_=Text))
+)
+
+
+async def erase(tx: Transaction) -> bool:
+    """Erase the scope's user; False, and nothing changed, if the tenant never heard of them.
+
+    The inbox row is locked first, as by everybody who changes an inbox, and stays, empty and in the next
+    epoch, so that cursors of the earlier life ask for a resync.
+    """
+    known = await tx.one(_IS_KNOWN)
+    if not known or not known["known"]:
+        return False
+    await lock(tx)
+    for statement in (*_ERASE, _BURY, _REMEMBER):
+        await tx.fetch(statement)
+    return True
+
+
+async def newest(reader: Reader, limit: int) -> Sequence[Row]:
+    """Return (user_id, at) of the tenant's latest removals, the latest first."""
+    return await reader.fetch(_NEWEST, limit=limit)
+
+
+async def of(source: Source, user_id: str) -> datetime | None:
+    """Return when a user was last removed, if ever."""
+    row = await source.one(_OF, owner_id=user_id)
+    return row["at"] if row else None

@@ -1,0 +1,53 @@
+"""Secrets at rest: sealed with AES-GCM, each for one place, so that a box moved elsewhere does not open."""
+
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+
+
+class Box(TypedDict):
+    """A sealed secret as it is stored: the id of its key, and base64 of the nonce and the ciphertext."""
+
+    key: str
+    box: str
+
+
+class CannotOpenError(Exception):
+    """A box that no key opens here; the message holds neither the box nor a key."""
+
+
+class Vault:
+    """Keys of 32 bytes by their ids. The first one seals; all of them open, so keys can rotate."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        self._ciphers = {id: AESGCM(key) for id, key in keys.items()}
+        self._newest = next(iter(keys))
+
+    def seal(self, context: Sequence[str], plaintext: str) -> Box:
+        """Return the box of a secret; it opens in this context only: where it is kept, widest first."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._ciphers[self._newest].encrypt(nonce, plaintext.encode(), _bound_to(context))
+        return Box(key=self._newest, box=b64encode(nonce + sealed).decode())
+
+    def open(self, context: Sequence[str], box: Box) -> str:
+        """Return the secret, or raise CannotOpenError: its key is not there, or it was sealed elsewhere."""
+        cipher = self._ciphers.get(box["key"])
+        if cipher is None:
+            raise CannotOpenError("The key that sealed this secret is not in TOCSIN_SECRET_KEYS.")
+        try:
+            sealed = b64decode(box["box"], validate=True)
+            return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(context)).decode()
+        except (InvalidTag, ValueError):
+            raise CannotOpenError("The secret was sealed for another place, or is damaged.") from None
+
+
+def _bound_to(context: Sequence[str]) -> bytes:
+    # JSON keeps the parts apart: "a", "bc" is never "ab", "c".
+    return orjson.dumps(list(context))
