@@ -63,6 +63,7 @@ class Settings(BaseSettings):
         description="Let channels have http: addresses too; only for development, or a network that you "
         "trust.",
     )
+
     event_days: int = Field(
         7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
     )
