@@ -189,6 +189,8 @@ def _literal(value: Any) -> str:
     """Return a value as SQL."""
     if value is None or isinstance(value, bool | int):
         return json.dumps(value)
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'::bytea"
     if isinstance(value, list):
         return f"array[{', '.join(_literal(item) for item in value)}]"
     text = json.dumps(value) if isinstance(value, dict) else str(value).replace("'", "''")
