@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -159,3 +160,16 @@ async def test_a_database_that_is_not_migrated_is_refused(superuser_url: str, tm
         code, output = await running.end()
     assert code == 1
     assert output.count("\n") == 1
+
+
+async def test_dev_works_too(own_urls: Urls, own_eye: Eye, tmp_path: Path) -> None:
+    """`tocsin dev` cleans up beside serving, and ends with it."""
+    await own_eye.deleted("acme", "ada", 3, days=91)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    async with command(own_urls, tmp_path, "dev", "--no-demo", "--port", port) as running:
+        await _until(own_eye, "select count(*) from tocsin.notification", 0)
+        running.process.terminate()
+        await running.end()
+    assert await own_eye.sql.fetchval(_BACKENDS, make_url(own_urls.server).username) == 0
