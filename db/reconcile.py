@@ -89,7 +89,7 @@ def _differences(picture: Iterable[Row]) -> list[Drift]:
     return [Drift(*key, recorded[key], counted[key]) for key in keys if recorded[key] != counted[key]]
 
 
-_AFTER = bindparam("after", type_=Text)
+_AFTER = bindparam("after_user", type_=Text)
 _SOME_USERS = Read(
     select(inbox.c.user_id)
     .where(in_tenant(inbox), inbox.c.user_id > _AFTER)
@@ -100,7 +100,7 @@ _SOME_USERS = Read(
 
 async def users(source: Source, after: str, limit: int) -> list[str]:
     """Return at most `limit` users with an inbox whose ids come after one; '' comes before all."""
-    return [row["user_id"] for row in await source.fetch(_SOME_USERS, after=after, limit=limit)]
+    return [row["user_id"] for row in await source.fetch(_SOME_USERS, after_user=after, limit=limit)]
 
 
 _SUBJECT = bindparam("subject", type_=Text)
