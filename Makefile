@@ -9,10 +9,10 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help install run test check format lock clean
+.PHONY: help install run test check schema-diff format lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 install: $(SYNCED) ## Prepare .venv; .venv/bin/tocsin is the command line
 
@@ -32,16 +32,23 @@ test: install ## Run the tests; the resolvers' a second time with the database a
 	.venv/bin/pytest -n 2 --dist loadfile
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
-check: install ## Check format, lint, types, duplicates and that schema.graphql is up to date
+check: install schema-diff ## Check format, lint, types, duplicates and that schema.graphql is up to date
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/pylint --disable=all --enable=duplicate-code db live resolvers schema tocsin tests
+	.venv/bin/pylint --disable=all --enable=duplicate-code db delivery live resolvers schema tocsin tests
 	.venv/bin/tocsin schema | diff schema.graphql - || (echo 'schema.graphql is out of date: make schema.graphql' && false)
+
+schema-diff: install ## Compare schema.graphql with the last release: what breaks must stand in CHANGELOG.md
+	@.venv/bin/python -m tests.codegen.schema_diff
 
 .PHONY: schema.graphql
 schema.graphql: install ## Print the schema anew
 	.venv/bin/tocsin schema > $@
+
+.PHONY: docs/rights.md
+docs/rights.md: install ## Print anew who may call what
+	.venv/bin/python -m tests.rights > $@
 
 format: install ## Format and fix what can be fixed
 	.venv/bin/ruff format .

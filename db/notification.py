@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     select,
     true,
     tuple_,
@@ -169,13 +170,13 @@ _now = {"updated_at": func.now()}
 _mine = (owned(notification), _n.id == any_(_IDS))
 _SET_READ = Write(update(notification).where(*_mine).values(read_at=func.now(), **_now))
 _SET_DISMISSED = Write(update(notification).where(*_mine).values(dismissed_at=func.now(), **_now))
-_SET_RESTORED = Write(update(notification).where(*_mine).values(dismissed_at=None, **_now))
+_SET_RESTORED = Write(update(notification).where(*_mine).values(dismissed_at=null(), **_now))
 _SET_DELETED = Write(update(notification).where(*_mine).values(deleted_at=func.now(), **_now))
 _unread = unnest("unread", id=Uuid, seq=BigInteger)
 _SET_UNREAD = Write(
     update(notification)
     .where(owned(notification), _n.id == _unread.c.id)
-    .values(read_at=None, unread_seq=_unread.c.seq, **_now)
+    .values(read_at=null(), unread_seq=_unread.c.seq, **_now)
 )
 
 

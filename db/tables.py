@@ -211,6 +211,7 @@ notification = Table(
         text("id desc"),
         postgresql_where=text("deleted_at is null"),
     ),
+    Index(None, "tenant_id", "deleted_at", postgresql_where=text("deleted_at is not null")),
 )
 
 event = Table(

@@ -148,7 +148,8 @@ class NotificationQuery:
         "only: an agent key gets FORBIDDEN. Never returns deleted rows, nor another user's or tenant's. first: 20 "
         "if neither first nor last is given, both: BAD_USER_INPUT; 1 to 200, else LIMIT_OUT_OF_RANGE. page (from "
         "1, with first as its size) is for clients that cannot use cursors and goes with neither after nor "
-        "before. startingBefore: everything older than that id; unknown or foreign id: NOT_FOUND.",
+        "before. startingBefore: everything older than that id; unknown or foreign id: NOT_FOUND. "
+        "Users and admins.",
     )
     async def notifications(
         self,

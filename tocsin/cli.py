@@ -1,6 +1,7 @@
 """The command line: `tocsin --help`."""
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.embedded import EmbeddedError
 from db.migrate import is_current, newest
 from db.session import APP_ROLE, Database, open_database
+from delivery import reconcile as reconciling
 from live.postgres import postgres_hub
 from resolvers.principal import Role
 from schema import build
@@ -31,6 +33,7 @@ from tocsin.environment import environment, url
 from tocsin.importer import Report, import_lines
 from tocsin.keys import secret_vault
 from tocsin.settings import Settings, variable
+from tocsin.worker import run_until_signal, worker_database
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,6 +129,36 @@ def serve(
 async def _require_safe_role(settings: Settings) -> None:
     async with open_database(url(settings.database_url), size=1) as database:
         await require_safe_role(database)
+
+
+@app.command()
+def worker() -> None:
+    """Run the jobs that nobody waits for: cleanup, every TOCSIN_CLEANUP_MINUTES. Several may run at once."""
+    _log_to_stderr()
+    with _plain_errors(), environment(Settings()) as settings:
+        asyncio.run(run_until_signal(settings))
+
+
+@app.command()
+def reconcile(
+    repair: Annotated[bool, typer.Option("--repair", help="Write what was counted.")] = False,
+) -> None:
+    """Compare each inbox's counters with its rows; the exit code is 1 if some differ and are left so."""
+    _log_to_stderr()
+    with _plain_errors(), environment(Settings()) as settings:
+        found = asyncio.run(_reconcile(settings, repair=repair))
+    typer.echo(f"{found} counters differed{', all are mended' if found and repair else ''}.")
+    if found and not repair:
+        raise typer.Exit(1)
+
+
+async def _reconcile(settings: Settings, *, repair: bool) -> int:
+    async with worker_database(settings) as database:
+        return len(await reconciling.run(database, repair=repair))
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 @app.command()

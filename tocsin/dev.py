@@ -19,6 +19,7 @@ from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import sign
 from tocsin.environment import environment, url
 from tocsin.settings import Settings
+from tocsin.worker import working
 
 _HOST = "127.0.0.1"
 _LIFETIME = timedelta(days=30)
@@ -78,7 +79,8 @@ async def _serve(settings: Settings, port: int, *, with_demo: bool) -> None:
     app = create_app(settings, alongside=demo.tick if with_demo else None, login_too=False)
     server = _Server(uvicorn.Config(app, **server_options(settings, _HOST, port)))
     server.greeting = lambda: _greet(settings, port)
-    await server.serve()
+    async with working(settings, login_too=False):
+        await server.serve()
 
 
 class _Server(uvicorn.Server):

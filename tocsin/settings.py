@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         "trust.",
     )
 
+    event_days: int = Field(
+        7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
+    )
+    cleanup_minutes: int = Field(
+        60, ge=1, le=1440, description="Minutes between cleanups: what is too old leaves the database."
+    )
+
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )

@@ -26,6 +26,13 @@ def upgrade() -> None:
         ),
         schema="tocsin",
     )
+    op.create_index(
+        op.f("notification_tenant_id_deleted_at_idx"),
+        "notification",
+        ["tenant_id", "deleted_at"],
+        schema="tocsin",
+        postgresql_where=sa.text("deleted_at is not null"),
+    )
     for table in TABLES:
         op.execute(f"alter table tocsin.{table} enable row level security, force row level security")
         op.execute(f"create policy isolation on tocsin.{table} using ({IN_TENANT}) with check ({IN_TENANT})")
@@ -93,6 +100,7 @@ def _create_settings() -> None:
 def downgrade() -> None:
     for table in ERASABLE:
         op.execute(f"revoke delete on tocsin.{table} from tocsin_app")
+    op.drop_index(op.f("notification_tenant_id_deleted_at_idx"), table_name="notification", schema="tocsin")
     op.drop_column("channel", "secrets", schema="tocsin")
     op.drop_table("settings", schema="tocsin")
     op.drop_index(op.f("removal_tenant_id_at_idx"), table_name="removal", schema="tocsin")

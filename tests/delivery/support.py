@@ -1,0 +1,141 @@
+"""Old rows for the worker to find, and ways to look at what it left, past row level security."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tests.support import Urls
+
+ROOT = Path(__file__).parents[2]
+
+_TENANT = "insert into tocsin.tenant values ($1) on conflict do nothing"
+_INBOX = "insert into tocsin.inbox (tenant_id, user_id) values ($1, $2) on conflict do nothing"
+_DELETED = """
+insert into tocsin.notification
+  (tenant_id, id, user_id, type, category, title, body, unread_seq, created_at, deleted_at)
+select $1, gen_random_uuid(), $2, 'build.done', 'build', 'A build', '', 1, at - interval '1 hour', at
+from generate_series(1, $3), (select now() - make_interval(hours => $4) as at) moment
+"""
+_DELIVERIES = """
+insert into tocsin.delivery (tenant_id, id, notification_id)
+select tenant_id, gen_random_uuid(), id from tocsin.notification
+where tenant_id = $1 and deleted_at is not null
+"""
+_ATTEMPTS = """
+insert into tocsin.attempt (tenant_id, delivery_id, number, duration_ms)
+select tenant_id, id, 1, 5 from tocsin.delivery where tenant_id = $1
+"""
+_SETTINGS = """
+insert into tocsin.settings (tenant_id, retention_days, inbox_days) values ($1, $2, $3)
+on conflict (tenant_id) do update
+set retention_days = excluded.retention_days, inbox_days = excluded.inbox_days
+"""
+
+
+class Eye:
+    """A superuser's connection: sees every tenant, and can make time pass."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self.sql = connection
+
+    async def deleted(self, tenant: str, user: str, rows: int, days: float) -> None:
+        """Store rows that their owner deleted so many days ago; such rows are in no counter."""
+        await self.sql.execute(_TENANT, tenant)
+        await self.sql.execute(_INBOX, tenant, user)
+        await self.sql.execute(_DELETED, tenant, user, rows, round(days * 24))
+
+    async def delivered(self, tenant: str) -> None:
+        """Give each deleted row of a tenant a delivery with one attempt."""
+        await self.sql.execute(_DELIVERIES, tenant)
+        await self.sql.execute(_ATTEMPTS, tenant)
+
+    async def configure(self, tenant: str, retention_days: int = 90, inbox_days: int | None = None) -> None:
+        """Store what a tenant has set."""
+        await self.sql.execute(_TENANT, tenant)
+        await self.sql.execute(_SETTINGS, tenant, retention_days, inbox_days)
+
+    async def count(self, table: str, tenant: str) -> int:
+        """Return how many rows a tenant has in a table."""
+        return int(
+            await self.sql.fetchval(f"select count(*) from tocsin.{table} where tenant_id = $1", tenant)
+        )
+
+    async def rows(self, columns: str, table: str, tenant: str, order: str) -> list[tuple[Any, ...]]:
+        """Return a tenant's rows of a table."""
+        found = await self.sql.fetch(
+            f"select {columns} from tocsin.{table} where tenant_id = $1 order by {order}", tenant
+        )
+        return [tuple(row) for row in found]
+
+    async def ledger(self, tenant: str) -> list[list[tuple[Any, ...]]]:
+        """Return a tenant's inboxes, counters and events, without what names rows or instants."""
+        counters = "total, unread, dismissed, dismissed_unread"
+        return [
+            await self.rows(f"user_id, epoch, seq, {counters}", "inbox", tenant, "user_id"),
+            await self.rows(f"user_id, type, category, {counters}", "inbox_count", tenant, "1, 2, 3"),
+            await self.rows("user_id, seq, kind", "event", tenant, "1, 2"),
+        ]
+
+
+@asynccontextmanager
+async def open_eye(urls: Urls) -> AsyncIterator[Eye]:
+    """Connect as superuser."""
+    connection = await asyncpg.connect(urls.superuser)
+    try:
+        yield Eye(connection)
+    finally:
+        await connection.close()
+
+
+class Command:
+    """A running `tocsin` command."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.log: list[str] = []
+
+    async def line(self, text: str, seconds: float = 20) -> str:
+        """Return the next line of its log that holds a text."""
+        assert self.process.stderr
+        async with asyncio.timeout(seconds):
+            while line := (await self.process.stderr.readline()).decode():
+                self.log.append(line)
+                if text in line:
+                    return line
+        raise AssertionError("".join(self.log))
+
+    async def end(self, seconds: float = 20) -> tuple[int, str]:
+        """Return its exit code and what is left of its output, the log last."""
+        async with asyncio.timeout(seconds):
+            out, log = await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode, (out + log).decode()
+
+
+@asynccontextmanager
+async def command(urls: Urls, data_dir: Path, *words: str, **settings: str) -> AsyncIterator[Command]:
+    """Start a `tocsin` command on a database; kill it at the end if it still runs."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PATH": os.environ["PATH"],
+        "TOCSIN_DATABASE_URL": urls.server,
+        "TOCSIN_OWNER_DATABASE_URL": urls.owner,
+        "TOCSIN_DATA_DIR": str(data_dir),
+    }
+    arguments: Sequence[str] = (sys.executable, "-m", "tocsin", *words)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *arguments, env=environment | settings, cwd=data_dir, stdout=pipe, stderr=pipe
+    )
+    try:
+        yield Command(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
