@@ -1,6 +1,7 @@
 """docs/examples: each story runs against the server, operation by operation, and answers what it is told for."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -11,12 +12,24 @@ import pytest
 from graphql import OperationDefinitionNode, OperationType, parse
 
 from db.system_template import SYSTEM_TEMPLATES
+from resolvers.principal import Role
 from tests.resolvers.support import Stream
 from tests.support import Api
 
 EXAMPLES = Path(__file__).parents[1] / "docs/examples"
-NAMES = ["ocore", "owlmetry", "coder", "ondi"]
 START = datetime(2026, 1, 15, 10, tzinfo=UTC)
+TEMPLATE = min(SYSTEM_TEMPLATES, key=lambda it: it.name).id
+WORKSPACE: dict[str, Any] = {
+    "template_id": TEMPLATE,
+    "targets": ["workspace-1"],
+    "icon": "box",
+    "actions": [{"label": "View", "url": "/workspaces/1"}],
+}
+PERSONAL = """{
+  notifications(first: 200, filter: {dismissed: INCLUDE}) { unreadCount eventCursor nodes { id read readAt } }
+  preferences { id enabled }
+}"""
+SHARED = "{ channels { totalCount } settings { notifierPaused } templates { id } }"
 
 Answers = dict[str, Any]
 
@@ -85,23 +98,65 @@ async def first_event(caller: Api.User, body: Mapping[str, Any]) -> Any:
         return await Stream(response).next()
 
 
+def titles(page: Any) -> list[str]:
+    """Return the titles of a page."""
+    return [node["title"] for node in page["nodes"]]
+
+
+# -- what is there before it begins ------------------------------------------------------------------------
+
+
 async def receive(caller: Api.User, hour: int, title: str, **fields: Any) -> str:
     """Let a notification of some hour arrive; return its id."""
     (id,) = await caller.receive(title, created_at=START + timedelta(hours=hour), **fields)
     return id
 
 
-def titles(page: Any) -> list[str]:
-    """Return the titles of a page."""
-    return [node["title"] for node in page["nodes"]]
+async def ocore_inbox(caller: Api.User) -> None:
+    """Three notifications of two categories."""
+    await receive(caller, 1, "Invoice", category="billing", type="invoice.made", body="12", url="/invoices/1")
+    await receive(caller, 2, "Deployed", category="deployment")
+    await receive(caller, 3, "Failed", category="deployment")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_variables_are_of_operations(name: str) -> None:
-    """The variables of a story are of its own operations."""
-    _, operations, variables = story(name)
-    assert set(variables) - set(operations) == set()
-    assert len(operations) == {"ocore": 12, "owlmetry": 12, "coder": 13, "ondi": 6}[name]
+async def owlmetry_inbox(caller: Api.User) -> None:
+    """Three digests and two pieces of feedback."""
+    for hour, title in enumerate(("first", "second", "third"), 1):
+        await receive(caller, hour, title, type="issue.digest", team_id="team", url="/d", data={"n": hour})
+    for hour in (4, 5):
+        await receive(caller, hour, "praise", type="feedback.new")
+
+
+async def coder_inbox(caller: Api.User) -> tuple[str, str]:
+    """One notification of another workspace between two of workspace-1, whose ids are returned; and Grace."""
+    old = await receive(caller, 1, "Created", **WORKSPACE)
+    await receive(caller, 2, "Elsewhere", targets=["workspace-2"])
+    new = await receive(caller, 3, "*Stopped*", body="By **hand**.", **WORKSPACE)
+    admin = caller.api.user(caller.tenant, "root", Role.ADMIN)
+    await admin.data('mutation { upsertRecipients(recipients: [{ id: "grace", name: "Grace" }]) { id } }')
+    return old, new
+
+
+async def coder_arrivals(caller: Api.User) -> None:
+    """Of another workspace, without the template, and then what is watched for."""
+    await receive(caller, 4, "Another target", **WORKSPACE | {"targets": ["workspace-2"]})
+    await receive(caller, 5, "Another template", **WORKSPACE | {"template_id": None})
+    await receive(caller, 6, "*Started*", **WORKSPACE)
+
+
+async def ondi_inbox(caller: Api.User) -> None:
+    """Three deliveries and an assignment."""
+    for hour in range(1, 4):
+        await receive(caller, hour, f"delivery {hour}", type="delivery_status_update")
+    await receive(caller, 4, "assigned", type="new_assignment")
+
+
+INBOXES: dict[str, Callable[[Api.User], Awaitable[object]]] = {
+    "ocore": ocore_inbox,
+    "owlmetry": owlmetry_inbox,
+    "coder": coder_inbox,
+    "ondi": ondi_inbox,
+}
 
 
 # -- the stories -------------------------------------------------------------------------------------------
@@ -109,9 +164,7 @@ def test_variables_are_of_operations(name: str) -> None:
 
 async def test_ocore(admin: Api.User) -> None:
     """Listing, preferences, reading, dismissing and channels, with oCore's fields."""
-    await receive(admin, 1, "Invoice", category="billing", type="invoice.made", body="12", url="/invoices/1")
-    await receive(admin, 2, "Deployed", category="deployment")
-    await receive(admin, 3, "Failed", category="deployment")
+    await ocore_inbox(admin)
     story, sent = await told("ocore", admin)
     listed = story["GetNotifications"]["notifications"]["nodes"]
     assert listed[2] == {
@@ -142,7 +195,7 @@ async def test_ocore(admin: Api.User) -> None:
 
 async def test_ocore_channels(admin: Api.User) -> None:
     """A channel is made, listed, changed and deleted; its secret is shown once."""
-    await admin.receive("one", "two")
+    await ocore_inbox(admin)
     story, _ = await told("ocore", admin)
     made = story["CreateChannel"]["createChannel"]
     assert made["secret"].startswith("whsec_")
@@ -157,14 +210,12 @@ async def test_ocore_channels(admin: Api.User) -> None:
         "updatedAt": changed["updatedAt"],
     }
     assert story["DeleteChannel"]["deleteChannel"] == made["channel"]["id"]
+    assert story["ListChannelsAgain"]["channels"] == {"nodes": [], "totalCount": 0}
 
 
 async def test_owlmetry(ada: Api.User) -> None:
     """Pages by cursor, the badge, reading both ways, deleting, and marking all read by type."""
-    for hour, title in enumerate(("first", "second", "third"), 1):
-        await receive(ada, hour, title, type="issue.digest", team_id="team", url="/d", data={"n": hour})
-    for hour in (4, 5):
-        await receive(ada, hour, "praise", type="feedback.new")
+    await owlmetry_inbox(ada)
     story, _ = await told("owlmetry", ada)
     page = story["ListNotifications"]["notifications"]
     assert page["nodes"][0] == {
@@ -200,29 +251,18 @@ async def test_owlmetry(ada: Api.User) -> None:
 
 async def test_coder(admin: Api.User) -> None:
     """The inbox with its filters, the watch, settings with their 304, system templates and preferences."""
-    template = sorted(SYSTEM_TEMPLATES, key=lambda it: it.name)[0].id
-    actions = [{"label": "View", "url": "/workspaces/1"}]
-    common = {"template_id": template, "targets": ["workspace-1"], "icon": "box", "actions": actions}
-    old = await receive(admin, 1, "Created", **common)
-    await receive(admin, 2, "Elsewhere", targets=["workspace-2"])
-    new = await receive(admin, 3, "*Stopped*", body="By **hand**.", **common)
-    await know_grace(admin)
-
-    async def arrive() -> None:
-        await receive(admin, 4, "Elsewhere, too", targets=["workspace-2"])
-        await receive(admin, 5, "*Started*", **common)
-
-    story, _ = await told("coder", admin, Watch=arrive)
+    old, new = await coder_inbox(admin)
+    story, _ = await told("coder", admin, Watch=lambda: coder_arrivals(admin))
     listed = story["ListInbox"]["notifications"]
     assert listed["nodes"][0] == {
         "id": new,
         "user_id": "root",
-        "template": {"id": str(template)},
+        "template": {"id": str(TEMPLATE)},
         "targets": ["workspace-1"],
         "title": "*Stopped*",
         "content": "By **hand**.",
         "icon": "box",
-        "actions": actions,
+        "actions": [{"label": "View", "url": "/workspaces/1"}],
         "read_at": None,
         "created_at": "2026-01-15T13:00:00.000Z",
     }
@@ -232,20 +272,17 @@ async def test_coder(admin: Api.User) -> None:
     event = story["Watch"]["inboxEvents"]
     started = event["notification"]
     assert (started["title"], started["plaintext"], started["content"]) == ("*Started*", "Started", "")
-    assert event["stats"] == {"unread_count": 5}
+    assert event["stats"] == {"unread_count": 6}
     done = story["UpdateReadStatus"]["read"]
     assert (done["changed"], done["notifications"][0]["id"]) == (1, started["id"])
-    assert done["stats"] == {"unread_count": 4}
-    assert story["MarkAllAsRead"]["markAllRead"] == {"marked": 4, "stats": {"unread_count": 0}}
+    assert done["stats"] == {"unread_count": 5}
+    assert story["MarkAllAsRead"]["markAllRead"] == {"marked": 5, "stats": {"unread_count": 0}}
 
 
 async def test_coder_settings_and_preferences(admin: Api.User) -> None:
     """Methods and templates are there; what is set already changes nothing; preferences are by template."""
-    template = sorted(SYSTEM_TEMPLATES, key=lambda it: it.name)[0].id
-    common: dict[str, Any] = {"template_id": template, "targets": ["workspace-1"]}
-    await receive(admin, 1, "Created", **common)
-    await know_grace(admin)
-    story, _ = await told("coder", admin, Watch=lambda: receive(admin, 2, "Started", **common))
+    await coder_inbox(admin)
+    story, _ = await told("coder", admin, Watch=lambda: coder_arrivals(admin))
     methods = story["DispatchMethods"]["dispatchMethods"]
     assert methods["available"][:4] == ["IN_APP", "EMAIL", "SLACK", "WEBHOOK"]
     assert methods["default"] == "IN_APP"
@@ -265,16 +302,9 @@ async def test_coder_settings_and_preferences(admin: Api.User) -> None:
     assert story["PreferencesByName"]["preferences"] == []
 
 
-async def know_grace(admin: Api.User) -> None:
-    """Put Grace into the directory."""
-    await admin.data('mutation { upsertRecipients(recipients: [{ id: "grace", name: "Grace" }]) { id } }')
-
-
 async def test_ondi(ada: Api.User) -> None:
     """Pages by number, reading by ids, of which some are read already, all at once, and the counts."""
-    for hour in range(1, 4):
-        await receive(ada, hour, f"delivery {hour}", type="delivery_status_update")
-    await receive(ada, 4, "assigned", type="new_assignment")
+    await ondi_inbox(ada)
     story, _ = await told("ondi", ada)
     page = story["ListNotifications"]["notifications"]
     assert titles(page) == ["assigned", "delivery 3", "delivery 2", "delivery 1"]
@@ -289,3 +319,31 @@ async def test_ondi(ada: Api.User) -> None:
         "marked": 1,
         "stats": {"total": 4, "unread": 0, "read": 4},
     }
+
+
+# -- of each story -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "count"), [("ocore", 13), ("owlmetry", 12), ("coder", 13), ("ondi", 6)])
+def test_variables_are_of_operations(name: str, count: int) -> None:
+    """Each operation has a name, and the variables of a story are of its own operations."""
+    document, operations, variables = story(name)
+    assert len(re.findall(r"^(?:query|mutation|subscription)\b", document, re.MULTILINE)) == count
+    assert len(operations) == count
+    assert set(variables) - set(operations) == set()
+
+
+@pytest.mark.parametrize("name", INBOXES)
+async def test_a_story_is_its_tellers(
+    api: Api, admin: Api.User, grace: Api.User, stranger: Api.User, name: str
+) -> None:
+    """Whoever has the same inbox beside the teller, in the tenant or with the teller's id elsewhere, keeps it."""
+    namesake = api.user(stranger.tenant, admin.id, Role.ADMIN)
+    for caller in (admin, grace, namesake):
+        await INBOXES[name](caller)
+    asked = ((grace, PERSONAL), (namesake, PERSONAL), (namesake, SHARED))
+    before = [await caller.data(document) for caller, document in asked]
+    own = await admin.data(PERSONAL)
+    await told(name, admin, Watch=lambda: coder_arrivals(admin))
+    assert [await caller.data(document) for caller, document in asked] == before
+    assert await admin.data(PERSONAL) != own
