@@ -48,6 +48,11 @@ def story(name: str) -> tuple[str, dict[str, OperationType], Mapping[str, Any]]:
     return document, operations, json.loads((EXAMPLES / f"{name}.variables.json").read_text())
 
 
+def below(value: Any, step: str) -> Any:
+    """Return what is one step below: the field of an object, or a place in a list."""
+    return value[int(step) if isinstance(value, list) else step]
+
+
 def filled_in(value: Any, answers: Answers) -> Any:
     """Return variables with what is $from an earlier answer."""
     if isinstance(value, list):
@@ -55,8 +60,7 @@ def filled_in(value: Any, answers: Answers) -> Any:
     if not isinstance(value, dict):
         return value
     if "$from" in value:
-        steps = value["$from"].split(".")
-        return reduce(lambda at, step: at[int(step) if step.isdigit() else step], steps, answers)
+        return reduce(below, value["$from"].split("."), answers)
     return {name: filled_in(it, answers) for name, it in value.items()}
 
 
@@ -319,6 +323,29 @@ async def test_ondi(ada: Api.User) -> None:
         "marked": 1,
         "stats": {"total": 4, "unread": 0, "read": 4},
     }
+
+
+async def test_ondi_names_its_tenant(api: Api, ada: Api.User, stranger: Api.User) -> None:
+    """With a token for two tenants the request has to say which, and gets that one's inbox."""
+    for caller, title in ((ada, "here"), (stranger, "there")):
+        await caller.receive(title)
+    document, _, variables = story("ondi")
+    token = api.token([ada.tenant, stranger.tenant], "ada")
+    body = {"query": document, "operationName": "ListNotifications"}
+    body |= {"variables": variables["ListNotifications"]}
+
+    async def ask(**headers: str) -> Any:
+        headers = {"Authorization": f"Bearer {token}", **headers}
+        return (await api.http.post("/graphql", json=body, headers=headers)).json()
+
+    for caller, title in ((ada, "here"), (stranger, "there")):
+        found = await ask(**{"X-Tenant-Id": caller.tenant})
+        assert titles(found["data"]["notifications"]) == [title]
+    for refused, code in (
+        (await ask(), "TENANT_REQUIRED"),
+        (await ask(**{"X-Tenant-Id": "another"}), "FORBIDDEN"),
+    ):
+        assert [it["extensions"]["code"] for it in refused["errors"]] == [code]
 
 
 # -- of each story -----------------------------------------------------------------------------------------
