@@ -10,7 +10,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    literal,
     literal_column,
     select,
     true,
@@ -22,10 +21,6 @@ from db.session import Reader, Row, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import agent
 
-NO_HASH = bytes(32)
-"""The hash of no secret that anybody knows."""
-
-_NO_ID = UUID(int=0)
 _a = agent.c
 # Never the hash: nobody but the lookup has a use for it.
 _SHOWN = (_a.id, _a.name, _a.types, _a.key_prefix, _a.created_at, _a.last_used_at, _a.revoked_at)
@@ -36,11 +31,7 @@ _found = select(agent).where(*_active, _a.key_prefix == bindparam("prefix", type
 _one = select(literal_column("1").label("one")).subquery("one")
 # One row in any case: the time that an answer takes must not tell whether there is such a prefix.
 _BY_PREFIX = Read(
-    select(
-        func.coalesce(_found.c.id, literal(_NO_ID, Uuid)).label("id"),
-        _found.c.types,
-        func.coalesce(_found.c.key_hash, literal(NO_HASH, LargeBinary)).label("key_hash"),
-    ).select_from(_one.outerjoin(_found, true()))
+    select(_found.c.id, _found.c.types, _found.c.key_hash).select_from(_one.outerjoin(_found, true()))
 )
 _IS_ACTIVE = Read(select(_a.id).where(*_active, _a.id == _ID))
 _INSERT = Write(
@@ -67,7 +58,7 @@ _TOUCH = Write(update(agent).where(*_active, _a.id == _ID).values(last_used_at=f
 async def by_prefix(reader: Reader, prefix: str) -> Row:
     """Return id, types and key_hash of the agent whose key has this prefix, unless it was revoked.
 
-    If there is none the hash is NO_HASH: compare it all the same.
+    If there is none, all three are None.
     """
     (row,) = await reader.fetch(_BY_PREFIX, prefix=prefix)
     return row

@@ -55,7 +55,7 @@ def text_problem(value: str, least: int = 0, most: int = MAX_ID) -> str | None:
         return f"is longer than {most:,} characters."
     if "\x00" in value or (not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value)):
         return "contains characters that cannot be stored."
-    if len(value.encode()) > MAX_ID_BYTES:
+    if most == MAX_ID and len(value.encode()) > MAX_ID_BYTES:
         return f"is longer than {MAX_ID_BYTES} bytes."
     return None
 

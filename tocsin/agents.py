@@ -21,6 +21,7 @@ VERIFIED_SECONDS = 5
 TOUCH_SECONDS = 60
 _SIZE = 10_000
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_NO_HASH = bytes(32)
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +55,7 @@ class AgentKeys:
         if key is None:
             raise unauthenticated()
         row = await db.agent.by_prefix(self._database.reader(Scope(key.tenant_id, None)), key.prefix)
-        if not key.opens(row.key_hash):
+        if not key.opens(row.key_hash or _NO_HASH):
             raise unauthenticated()
         types = None if row.types is None else frozenset(row.types)
         return Principal(key.tenant_id, str(row.id), frozenset({Role.AGENT}), _NEVER, types=types)

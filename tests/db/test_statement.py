@@ -78,15 +78,14 @@ VALUES: dict[str, Any] = {
     **{f"rows_has_{name}": [True] for name in ("email", "name", "timezone", "category", "icon")},
     **{f"rows_{name}": [True] for name in ("enabled_by_default", "required")},
     **{f"rows_has_{name}": [True] for name in ("enabled_by_default", "required")},
-    **{f"new_{name}": 0 for name in ("total", "unread", "dismissed", "dismissed_unread")},
-    "users": ["a"],
-    "subject": "a",
-    "after_user": "",
-    "days": 3,
     "inboxes_user_id": ["a"],
     "inboxes_seq": [1],
     "events_seq": [1],
     "enabled": True,
+    "days": 7,
+    "users": ["a"],
+    **dict.fromkeys(("new_total", "new_unread", "new_dismissed", "new_dismissed_unread"), 0),
+    **dict.fromkeys(("subject", "after_user"), "a"),
     "quiet_start": None,
     "quiet_end": None,
 }
@@ -189,8 +188,6 @@ def _literal(value: Any) -> str:
     """Return a value as SQL."""
     if value is None or isinstance(value, bool | int):
         return json.dumps(value)
-    if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'::bytea"
     if isinstance(value, list):
         return f"array[{', '.join(_literal(item) for item in value)}]"
     text = json.dumps(value) if isinstance(value, dict) else str(value).replace("'", "''")

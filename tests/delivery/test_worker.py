@@ -148,7 +148,7 @@ async def test_a_wrong_role_is_refused(own_urls: Urls, tmp_path: Path) -> None:
     async with command(unsafe, tmp_path, "worker") as running:
         code, output = await running.end()
     assert code == 1
-    assert "is a superuser, or may become one" in output
+    assert "is a superuser, or may become one, so it could see every tenant" in output
 
 
 async def test_a_database_that_is_not_migrated_is_refused(superuser_url: str, tmp_path: Path) -> None:

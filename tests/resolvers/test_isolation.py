@@ -35,8 +35,6 @@ INBOX = {
     "stats": f"query($id: ID!) {{ stats(filter: {{teams: [$id]}}) {STATS.replace('id', '')} }}",
     "preferences": "query($id: ID!) { preferences(projectId: $id) { id category } }",
     "effectivePreferences": "query($id: ID!) { effectivePreferences(projectId: $id) { type enabled } }",
-    "updatePreferences": """mutation($id: ID!) {
-      updatePreferences(preferences: [{category: "c", projectId: $id, enabled: true}]) { category } }""",
     "read": f"mutation($id: ID!) {{ read(ids: [$id]) {{ notifications {{ id }} stats {STATS} }} }}",
     "unread": "mutation($id: ID!) { read(ids: [$id], read: false) { changed } }",
     "dismiss": "mutation($id: ID!) { dismiss(ids: [$id]) { notifications { title } } }",
@@ -58,11 +56,12 @@ MANAGED = {
     "createAgent": 'mutation { createAgent(name: "a") { key } }',
     "revokeAgent": "mutation($id: ID!) { revokeAgent(id: $id) { id } }",
 }
-# Their own tests ask them as everybody: test_channel_changes, test_template, test_settings, test_dispatch.
+# Their own tests ask them as everybody: test_channel_changes, test_template, test_settings, test_dispatch,
+# test_preference_change.
 OWN_TESTS = {
     OperationType.QUERY: {"templates", "settings", "dispatchMethods"},
     OperationType.MUTATION: {
-        *("createChannel", "updateChannel", "deleteChannel", "updateSettings"),
+        *("createChannel", "updateChannel", "deleteChannel", "updateSettings", "updatePreferences"),
         *("createTemplate", "updateTemplate", "deleteTemplate"),
     },
 }
