@@ -7,6 +7,7 @@ from sqlalchemy import Integer, Text, bindparam, delete, exists, func, or_, sele
 from sqlalchemy.dialects import postgresql
 
 from db.inbox import lock
+from db.preference import lock as lock_preferences
 from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
 from db.tables import event, inbox, inbox_count, notification, preference, recipient, removal
@@ -58,6 +59,7 @@ async def erase(tx: Transaction) -> bool:
     if not known or not known["known"]:
         return False
     await lock(tx)
+    await lock_preferences(tx, str(tx.scope.user_id))
     for statement in (*_ERASE, _BURY, _REMEMBER):
         await tx.fetch(statement)
     return True

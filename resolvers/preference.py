@@ -9,11 +9,12 @@ import db.inbox
 import db.notification_type
 import db.preference
 import db.recipient
+import db.removal
 import db.template
 from db.session import Reader, Row, Transaction
 from resolvers.context import Context
 from resolvers.effective import EffectivePreference, Owner, Place, effective
-from resolvers.errors import bad_input, not_found
+from resolvers.errors import bad_input, not_found, unauthenticated
 from resolvers.inputs import checked_texts, in_range
 from resolvers.preference_change import Change, identity_of, to_store
 from resolvers.principal import Role
@@ -60,10 +61,18 @@ async def update(ctx: Context, changes: Sequence[Change], user: str | None) -> l
     async with whose.write() as tx:
         await db.inbox.add_tenant(tx)
         await db.preference.lock(tx, whose.user_id)
+        await _refuse_if_removed(ctx, tx)
         stored = {identity_of(row): row for row in await db.preference.of_user(tx, whose.user_id)}
         rows = to_store(changes, stored, await _templates(tx, changes))
         await db.preference.store(tx, whose.user_id, rows)
         return await _all_of(tx, whose.user_id)
+
+
+async def _refuse_if_removed(ctx: Context, tx: Transaction) -> None:
+    """Refuse a caller who was removed since the request began, or a row would outlive the removal."""
+    removed_at = await db.removal.of(tx, ctx.caller.user_id)
+    if removed_at is not None and ctx.caller.is_older_than(removed_at):
+        raise unauthenticated()
 
 
 async def _templates(tx: Transaction, changes: Sequence[Change]) -> set[UUID]:

@@ -30,6 +30,11 @@ class Principal:
     issued_at: datetime | None = None
     types: frozenset[str] | None = None
 
+    def is_older_than(self, removed_at: datetime) -> bool:
+        """Tell whether the token was issued before a moment, or in the same second: iat has no finer time."""
+        issued_at = self.issued_at
+        return issued_at is not None and issued_at.replace(microsecond=0) <= removed_at.replace(microsecond=0)
+
     def require(self, *allowed: Role) -> None:
         """Raise FORBIDDEN unless the caller has one of these roles."""
         if self.roles.isdisjoint(allowed):

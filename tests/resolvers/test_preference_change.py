@@ -1,13 +1,21 @@
 """Stored preferences and changing them: as their owner, as an admin, and as those who may not."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 import db.inbox
+import db.preference
+import resolvers.preference
 from db.session import Scope
+from live.hub import Hub
+from resolvers.context import Context, Deployment
+from resolvers.errors import TocsinError
+from resolvers.preference_change import Change
+from resolvers.principal import Principal, Role
 from tests.resolvers.preferences import (
     ANNOUNCEMENT,
     LIST,
@@ -20,6 +28,7 @@ from tests.resolvers.preferences import (
     update,
 )
 from tests.support import Api
+from tocsin.keys import secret_vault
 
 # -- upsert ------------------------------------------------------------------------------------------------
 
@@ -265,3 +274,17 @@ async def test_a_template_takes_its_preferences_along(
         )
     left = [picked(await stored(user), "template") for user in (ada, grace, stranger)]
     assert left == [[({"id": TEST},)], [({"id": TEST},)], [({"id": str(id)},), ({"id": TEST},)]]
+
+
+async def test_a_change_that_was_under_way_when_its_user_was_removed(api: Api, tenant: str) -> None:
+    """What a removed user had asked for before is refused, so that nothing of them comes back."""
+    ada, admin = api.user(tenant, "ada"), api.user(tenant, "root", Role.ADMIN)
+    await update(ada, {"category": "billing", "enabled": True})
+    hour = timedelta(hours=1)
+    now = datetime.now(UTC)
+    caller = Principal(tenant, "ada", frozenset({Role.USER}), now + hour, now - hour)
+    await admin.data('mutation { removeRecipient(id: "ada") }')
+    context = Context(caller, api.database, Hub(), Deployment(secret_vault(api.settings)))
+    with pytest.raises(TocsinError, match="A valid token is required"):
+        await resolvers.preference.update(context, [Change(category="news", said={"enabled": True})], None)
+    assert await db.preference.of_user(api.database.reader(Scope(tenant, "ada")), "ada") == []
