@@ -86,8 +86,8 @@ async def test_20_000_rows_go_in_seconds_by_the_index(
     await eye.deleted(tenant, "ada", 20_000, days=1)
     await eye.sql.execute("analyze tocsin.notification")
     plan = await _plan(worker, db.cleanup._PURGE, tenant, limit=cleanup.BATCH)
-    assert "using notification_tenant_id_deleted_at_idx" in plan
-    assert "using notification_pkey" in plan
+    assert "notification_tenant_id_deleted_at_idx" in plan
+    assert "notification_pkey" in plan  # an index scan or a bitmap of one, as the statistics go
     assert "Seq Scan on notification" not in plan
     started = time.monotonic()
     assert await cleanup.purge(worker, tenant) == 20_000
