@@ -345,7 +345,7 @@ async def test_a_foreign_key_does_not_reach_into_another_tenant(app: Connection)
 
 async def test_copy_out_obeys_the_policies(app: Connection, tmp_path: Path) -> None:
     """COPY without a context fails like SELECT."""
-    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no (tenant|actor)"):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"no (tenant|actor)"):
         await app.copy_from_table("notification", schema_name="tocsin", output=tmp_path / "copy")
 
 
@@ -354,7 +354,7 @@ async def test_the_owner_is_held_back_too(twins: Urls) -> None:
     owner = await asyncpg.connect(twins.owner)
     try:
         for table in ALL:
-            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no (tenant|actor)"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"no (tenant|actor)"):
                 await owner.execute(f"update tocsin.{table} set tenant_id = tenant_id")
     finally:
         await owner.close()
