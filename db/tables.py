@@ -23,6 +23,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.schema import SchemaItem
+
+from db.types import Counters
 
 SCHEMA = "tocsin"
 
@@ -57,6 +60,15 @@ def _flag(name: str, *, default: bool) -> Column[bool]:
 
 def _counter(name: str) -> Column[int]:
     return Column(name, Integer, nullable=False, server_default=text("0"))
+
+
+def _counters() -> list[SchemaItem]:
+    """Return what counts rows, as in db.types.Counters, and what must always be true of it."""
+    return [
+        *(_counter(name) for name in Counters._fields),
+        CheckConstraint("total >= unread and unread >= 0", name="listed"),
+        CheckConstraint("dismissed >= dismissed_unread and dismissed_unread >= 0", name="hidden"),
+    ]
 
 
 def _one_of(column: str, *values: str) -> CheckConstraint:
@@ -146,12 +158,7 @@ inbox = Table(
     _key("user_id"),
     Column("epoch", Integer, nullable=False, server_default=text("1")),
     Column("seq", BigInteger, nullable=False, server_default=text("0")),
-    _counter("total"),
-    _counter("unread"),
-    _counter("dismissed"),
-    _counter("dismissed_unread"),
-    CheckConstraint("total >= unread and unread >= 0", name="listed"),
-    CheckConstraint("dismissed >= dismissed_unread and dismissed_unread >= 0", name="hidden"),
+    *_counters(),
     _belongs_to_tenant(),
     comment="The heart: whoever changes a user's notifications locks this row and takes the next seq.",
 )
@@ -163,12 +170,7 @@ inbox_count = Table(
     _key("user_id"),
     _key("type"),
     _key("category"),
-    _counter("total"),
-    _counter("unread"),
-    _counter("dismissed"),
-    _counter("dismissed_unread"),
-    CheckConstraint("total >= unread and unread >= 0", name="listed"),
-    CheckConstraint("dismissed >= dismissed_unread and dismissed_unread >= 0", name="hidden"),
+    *_counters(),
     _belongs_to_inbox(),
 )
 

@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-import asyncpg
-
 import db.agent
-from db.session import Database, Scope
+from db.session import OUTAGE, Database, Scope
 from live.hub import NOBODY, Hub
 from resolvers.agent_key import looks_like_key
 from resolvers.errors import unauthenticated
@@ -49,7 +47,7 @@ class Access:
     async def _seems_to_last(self, principal: Principal) -> bool:
         try:
             return await self._lasts(principal)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except OUTAGE:
             # A database that is down takes nobody's access away; it gives nobody any rows either.
             return True
 

@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
-import asyncpg
-
 import db.agent
-from db.session import Database, Scope
+from db.session import OUTAGE, Database, Scope
 from live.hub import Hub
 from resolvers.agent_key import AgentKey
 from resolvers.errors import unauthenticated
@@ -73,7 +71,7 @@ class AgentKeys:
         try:
             async with self._database.transaction(Scope(tenant_id, None)) as tx:
                 await db.agent.touch(tx, UUID(agent_id))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except OUTAGE as error:
             _log.warning("lastUsedAt of an agent was not recorded: %s", type(error).__name__)
 
     async def close(self) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-import asyncpg
 import orjson
 
 import db.channel
@@ -21,7 +20,7 @@ import db.preference
 import db.recipient
 import db.template
 from db.notification import Draft
-from db.session import Database, Scope, Transaction
+from db.session import OUTAGE, Database, Scope, Transaction
 from db.types import ChannelKind, Filter, Severity, TemplateKind
 from tocsin.importer import ImportedEvent
 
@@ -169,7 +168,7 @@ async def tick(database: Database) -> None:
         await asyncio.sleep(TICK_SECONDS)
         try:
             await _surprise(database)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except OUTAGE as error:
             _log.warning("The demo could not send anything this time: %s", error)
 
 
