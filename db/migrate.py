@@ -1,6 +1,7 @@
 """Migrations: run as the owner role, one process at a time, in one transaction."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def newest() -> str:
     """Return the revision that this code needs."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
