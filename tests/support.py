@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from db.migrate import upgrade
-from db.notification import Draft, create
+from db.draft import Draft, create
 from db.session import Database, Scope
 from resolvers.principal import Role
 from tocsin.app import create_app, server_options

@@ -14,12 +14,13 @@ import orjson
 
 import db.channel
 import db.delivery
+import db.draft
 import db.inbox
 import db.notification
 import db.preference
 import db.recipient
 import db.template
-from db.notification import Draft
+from db.draft import Draft
 from db.session import OUTAGE, Database, Scope, Transaction
 from db.types import ChannelKind, Filter, Severity, TemplateKind
 from tocsin.importer import ImportedEvent
@@ -90,7 +91,7 @@ async def _furnish(tx: Transaction, tenant_id: str, people: Mapping[str, str]) -
         body_template="{{ notes }}",
         actions=[{"label": "Open on GitHub", "url": "https://github.com"}],
     )
-    drafts = await db.notification.create(tx, _drafts(tenant_id))
+    drafts = await db.draft.create(tx, _drafts(tenant_id))
     await _add_channels(tx, tenant_id)
     await _add_deliveries(tx, tenant_id, drafts)
 
@@ -177,4 +178,4 @@ async def _surprise(database: Database) -> None:
     user_id = random.choice(list(PEOPLE[tenant_id]))  # noqa: S311
     again = replace(random.choice(_drafts(tenant_id)), id=uuid4(), user_id=user_id, created_at=None)  # noqa: S311
     async with database.transaction(Scope(tenant_id, None)) as tx:
-        await db.notification.create(tx, [again])
+        await db.draft.create(tx, [again])
