@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Text, Uuid, any_, bindparam, literal_column, select, true
+from sqlalchemy import Text, Uuid, any_, bindparam, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.session import Row, Source
@@ -27,6 +27,7 @@ _SUBJECT = Read(
         _type.c.required,
         _type.c.enabled_by_default,
         _template.c.enabled_by_default.label("template_enabled"),
+        func.now().label("now"),
     ).select_from(_one.outerjoin(_type, true()).outerjoin(_template, true()))
 )
 _CHANNELS = Read(select(channel).where(in_tenant(channel)).order_by(channel.c.created_at, channel.c.id))
@@ -35,7 +36,7 @@ _PREFERENCES = Read(select(preference).where(in_tenant(preference), preference.c
 
 
 async def subject(source: Source, type: str, template_id: object) -> Row:
-    """Return category, required and enabled_by_default of a type, and template_enabled; None: not stored."""
+    """Return category, required, enabled_by_default of a type, template_enabled (None: not stored), and now."""
     (row,) = await source.fetch(_SUBJECT, type=type, template=template_id)
     return row
 

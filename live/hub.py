@@ -13,6 +13,7 @@ Relay = Callable[[Sequence[Hint]], None]
 NOBODY = ""
 """The id of no user: a hint for it says that somebody's access in the tenant was taken away."""
 
+
 class Waiter:
     """One subscription's place in the hub, from before its first read until it ends."""
 

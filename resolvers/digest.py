@@ -22,6 +22,4 @@ def next_digest(digest: Digest, daily_at: time | None, zone: ZoneInfo, at: datet
         return at.astimezone(UTC) - past + timedelta(hours=1)
     today = datetime.combine(local.date(), daily_at or DAILY_AT)
     days = (today + timedelta(days=day) for day in range(3))
-    return next(
-        moment for day in days if (moment := day.replace(tzinfo=zone, fold=0).astimezone(UTC)) > at
-    )
+    return next(moment for day in days if (moment := day.replace(tzinfo=zone, fold=0).astimezone(UTC)) > at)
