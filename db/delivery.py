@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
     DateTime,
+    Integer,
     Text,
     Uuid,
     any_,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -104,7 +106,9 @@ _stored = (
     .returning(delivery)
     .cte("stored")
 )
-_is_waiting = _stored.c.status.in_([DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value])
+_is_waiting = or_(
+    *(_stored.c.status == status.value for status in (DeliveryStatus.PENDING, DeliveryStatus.DEFERRED))
+)
 _queued = (
     insert(due)
     .from_select(
@@ -126,6 +130,25 @@ async def plan(tx: Transaction, request_id: UUID, deliveries: Sequence[Planned])
     if any(row["status"] in _WAITING for row in rows):
         tx.hint_at_work()
     return rows
+
+
+_INSERT_ATTEMPT = Write(
+    insert(attempt).values(
+        {name: bindparam(name) for name in ("delivery_id", "number", "duration_ms", "status_code", "error")}
+        | {"tenant_id": TENANT_ID}
+    )
+)
+_COUNT_ATTEMPT = Write(
+    update(delivery)
+    .where(in_tenant(delivery), _d.id == bindparam("delivery_id", type_=Uuid))
+    .values(attempts=func.greatest(_d.attempts, bindparam("number", type_=Integer)))
+)
+
+
+async def add_attempts(tx: Transaction, attempts: Sequence[dict[str, Any]]) -> None:
+    """Store attempts that were made elsewhere: delivery_id, number, duration_ms, status_code, error."""
+    await tx.many(_INSERT_ATTEMPT, attempts)
+    await tx.many(_COUNT_ATTEMPT, attempts)
 
 
 _WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]

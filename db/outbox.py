@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -234,7 +234,7 @@ class Settlement(NamedTuple):
     error: str | None = None
 
 
-_KINDS = {
+_KINDS: dict[str, Any] = {
     "id": Uuid,
     "lease": Uuid,
     "status": Text,
@@ -264,7 +264,7 @@ _SETTLE = Write(
         attempts = d.attempts + r.tried::int,
         strikes = d.strikes + (r.tried and r.status <> 'SENT')::int,
         next_attempt_at = case when r.status in ('PENDING', 'DEFERRED')
-          then coalesce(r.at, clock_timestamp() + make_interval(secs => r.delay)) end
+          then coalesce(r.at, now() + make_interval(secs => r.delay)) end
       from r join held using (id) where d.tenant_id = :tenant_id and d.id = r.id
       returning d.id, d.attempts, d.next_attempt_at
     ),

@@ -74,6 +74,7 @@ _INSERT = Write(
         fingerprint=bindparam("fingerprint", type_=LargeBinary),
         status=bindparam("status", type_=Text),
         recipients=bindparam("recipients", type_=Integer),
+        recipient_ids=bindparam("recipient_ids", type_=ARRAY(Text)),
         **{
             name: bindparam(name, type_=_JSON if name in {"actions", "data"} else request.c[name].type)
             for name in _SAID
@@ -119,12 +120,27 @@ _ADVANCE = Write(
     )
     .returning(request)
 )
+_FINISH = Write(
+    update(request)
+    .where(in_tenant(request), _r.id == _ID)
+    .values(status=RequestStatus.DONE.value, recipients=_r.done)
+)
 
 
 async def add(
-    tx: Transaction, id: UUID, caller: str, said: Said, *, key: Key | None, recipients: int
+    tx: Transaction,
+    id: UUID,
+    caller: str,
+    said: Said,
+    *,
+    key: Key | None,
+    recipient_ids: Sequence[str] | None,
+    recipients: int,
 ) -> Row | None:
-    """Store an accepted request; None if the caller's key is taken: see `with_key`."""
+    """Store an accepted request; None if the caller's key is taken: see `with_key`.
+
+    recipient_ids None: everyone, who are so many recipients now.
+    """
     values = {name: getattr(said, name) for name in _SAID}
     values |= {"actions": list(said.actions), "targets": list(said.targets)}
     if key:
@@ -137,6 +153,7 @@ async def add(
         fingerprint=key and key.fingerprint,
         status=RequestStatus.ACCEPTED.value,
         recipients=recipients,
+        recipient_ids=recipient_ids,
         **values,
     )
 
@@ -192,3 +209,8 @@ async def advance(
         suppressed=suppressed,
         notification_ids=notification_ids,
     )
+
+
+async def finish(tx: Transaction, id: UUID) -> None:
+    """Note that everybody has had it; who has left the directory meanwhile no longer counts."""
+    await tx.fetch(_FINISH, request_id=id)

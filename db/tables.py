@@ -34,7 +34,12 @@ from db.outbox_tables import attempt, delivery, due, request
 
 __all__ = [
     "CHANNEL_KINDS",
+    "EXEMPT",
+    "PERSONAL",
     "SCHEMA",
+    "SERVICE",
+    "SHARED",
+    "WORK",
     "agent",
     "attempt",
     "channel",
@@ -286,3 +291,23 @@ removal = Table(
     Index(None, "tenant_id", "at"),
     comment="Users who were removed: their tokens issued before are refused.",
 )
+
+# Rows of one user: tenant AND (that user OR the service). The other tables: tenant.
+PERSONAL = (inbox, inbox_count, notification, event, preference)
+SHARED = (
+    recipient,
+    notification_type,
+    template,
+    channel,
+    delivery,
+    attempt,
+    settings,
+    agent,
+    removal,
+)
+# Tenant AND the service, for what a notify said may concern more than one user.
+SERVICE = (request,)
+# Tenant; but the worker sees all, to find what is due: ids only. See docs/adr/0010.
+WORK = (due,)
+# Ids only, no policy: a worker finds its tenants here. See docs/adr/0002.
+EXEMPT = (tenant,)

@@ -54,8 +54,7 @@ async def notify(ctx: Context, input: Mapping[str, Any], idempotency_key: str | 
     key = Key(idempotency_key, wanted.fingerprint) if idempotency_key else None
     async with ctx.service_write() as tx:
         said = await _rendered(tx, wanted)
-        count = await db.request.count_everyone(tx) if wanted.recipients is None else len(wanted.recipients)
-        row = await db.request.add(tx, uuid4(), ctx.caller.user_id, said, key=key, recipients=count)
+        row = await _accepted(tx, ctx.caller.user_id, said, wanted, key)
         if row is None:
             return await _replay(tx, ctx.caller.user_id, Key(str(idempotency_key), wanted.fingerprint))
         if wanted.recipients is None:
@@ -95,6 +94,12 @@ async def _rendered(tx: Transaction, wanted: Wanted) -> Said:
     title, body = render(row.title_template, row.body_template, wanted.variables)
     refuse([notify_input.title_check(title), notify_input.body_check(body)])
     return replace(wanted.said, title=title, body=body, actions=wanted.said.actions or row.actions)
+
+
+async def _accepted(tx: Transaction, caller: str, said: Said, wanted: Wanted, key: Key | None) -> Row | None:
+    ids = None if wanted.recipients is None else sorted(patch["id"] for patch in wanted.recipients)
+    count = await db.request.count_everyone(tx) if ids is None else len(ids)
+    return await db.request.add(tx, uuid4(), caller, said, key=key, recipient_ids=ids, recipients=count)
 
 
 async def _replay(tx: Transaction, caller: str, key: Key) -> NotifyPayload:

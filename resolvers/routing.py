@@ -12,8 +12,6 @@ from resolvers.digest import next_digest
 from resolvers.layers import Choices, Decision, PreferenceLayer, Subject, decide
 from resolvers.timezone import zone
 
-_AT_ONCE = frozenset({Digest.IMMEDIATE, None})
-
 
 class Outcome(StrEnum):
     """Whether it is sent now, later, or not at all."""
@@ -136,7 +134,7 @@ def _in_time(
     if quiet and quiet.holds(at):
         return route._replace(outcome=Outcome.DEFER, reason="Quiet hours.", at=quiet.over(at))
     said = decision.digest
-    if waits and said and said.digest not in _AT_ONCE:
+    if waits and said and said.digest and said.digest != Digest.IMMEDIATE:
         where = zone(decision.digest_timezone(person.timezone))
         moment = next_digest(Digest(said.digest), said.digest_at, where, at)
         return route._replace(

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from db import inbox, notification
-from db.inbox import Head, Ledger
 from db.draft import Draft, create
+from db.inbox import Head, Ledger
 from db.notification import PageQuery
 from db.session import Database, Hint, Row, Scope, Transaction
 from db.types import Counters, Filter, Inclusion, ReadState

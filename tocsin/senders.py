@@ -1,0 +1,22 @@
+"""The senders that this deployment is set up for."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from delivery.http import HttpClient
+from delivery.slack import SlackSender
+from delivery.webhook import WebhookSender
+
+from db.types import ChannelKind
+from delivery.sender import Sender
+from tocsin.settings import Settings
+
+
+@asynccontextmanager
+async def open_senders(settings: Settings) -> AsyncIterator[Mapping[ChannelKind, Sender]]:
+    """Open what sends, by the kind of channel."""
+    async with HttpClient(allow_private=settings.allow_private_webhooks) as client:
+        yield {
+            ChannelKind.SLACK: SlackSender(client),
+            ChannelKind.WEBHOOK: WebhookSender(client),
+        }
