@@ -78,20 +78,8 @@ def _text_checks(given: Given) -> Iterator[Check]:
     if "title" not in given:
         yield "title", "is missing: give a title, or a template."
     else:
-        yield title_check(given["title"])
-    yield body_check(given.get("body", ""))
-
-
-def title_check(title: str) -> Check:
-    """Return the check of a title: 1 to 1,000 characters, and not blank."""
-    return "title", text_problem(title.strip(), 1, template.MAX_TITLE) or text_problem(
-        title, 1, template.MAX_TITLE
-    )
-
-
-def body_check(body: str) -> Check:
-    """Return the check of a body: at most 65,536 characters."""
-    return "body", text_problem(body, 0, template.MAX_BODY)
+        yield "title", text_problem(given["title"].strip(), 1, template.MAX_TITLE)
+    yield "body", text_problem(given.get("body", ""), 0, template.MAX_BODY)
 
 
 def _said(given: Given) -> Said:
@@ -99,7 +87,7 @@ def _said(given: Given) -> Said:
     return Said(
         type=given["type"],
         category=given.get("category"),
-        title=given.get("title", ""),
+        title=given.get("title", "").strip(),
         body=given.get("body", ""),
         severity=given.get("severity", Severity.NORMAL),
         url=given.get("url"),

@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from delivery.http import HttpClient
-from delivery.slack import SlackSender
-from delivery.webhook import WebhookSender
-
 from db.types import ChannelKind
+from delivery.http import HttpClient
 from delivery.sender import Sender
+from delivery.webhook import WebhookSender
 from tocsin.settings import Settings
 
 
@@ -17,6 +15,5 @@ async def open_senders(settings: Settings) -> AsyncIterator[Mapping[ChannelKind,
     """Open what sends, by the kind of channel."""
     async with HttpClient(allow_private=settings.allow_private_webhooks) as client:
         yield {
-            ChannelKind.SLACK: SlackSender(client),
             ChannelKind.WEBHOOK: WebhookSender(client),
         }
