@@ -1,4 +1,4 @@
-"""The npm packages beside this file: there if node and npm are, installed when they are first needed."""
+"""The npm packages of a folder, by default this one: there if node and npm are, installed when first needed."""
 
 import shutil
 import subprocess
@@ -13,8 +13,8 @@ def available() -> bool:
     return bool(shutil.which("node") and shutil.which("npm"))
 
 
-def install() -> None:
-    """Install what the lock file says, unless that is what is installed."""
-    installed, locked = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+def install(folder: Path = HERE) -> None:
+    """Install what a folder's lock file says, unless that is what is installed."""
+    installed, locked = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE, check=True, capture_output=True)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True)

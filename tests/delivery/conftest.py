@@ -1,10 +1,12 @@
 """A database as the worker uses it, and an eye that sees past row level security."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from db.session import Database
+from tests.delivery.receiver import Authority
 from tests.delivery.support import Eye, open_eye
 from tests.support import Urls, provision
 from tocsin.settings import Settings
@@ -37,3 +39,9 @@ async def own_eye(own_urls: Urls) -> AsyncIterator[Eye]:
     """Look at the test's own database."""
     async with open_eye(own_urls) as eye:
         yield eye
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Make a certificate authority that only the test trusts."""
+    return Authority(tmp_path)

@@ -1,0 +1,200 @@
+"""POST over HTTP to addresses that strangers wrote down, and nowhere that they must not reach."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+import httpcore
+
+from delivery import destination
+from delivery.addresses import AddressNotAllowedError, Resolve, look_up, public_addresses
+from delivery.retry import retry_after
+
+CONNECT_SECONDS = 5.0
+"""For each step of connecting: the look-up, the connection, and TLS."""
+MAX_CONNECTIONS = 100
+_KEEP_ALIVE_SECONDS = 4.0  # common servers hang up after 5
+_MAX_ADDRESSES = 4  # that are tried of one name
+_MAX_BODY_BYTES = 65_536
+_BODY_SECONDS = 1.0
+
+_NOT_HTTP, _BROKE = "The answer was not HTTP.", "The connection broke."
+# The first kind that is found among what an error was caused by says what went wrong.
+_SENTENCES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
+    (AddressNotAllowedError, "The address is not allowed."),
+    (socket.gaierror, "The name could not be resolved."),
+    (ConnectionRefusedError, "The connection was refused."),
+    ((httpcore.TimeoutException, TimeoutError), "The connection timed out."),
+    (ssl.SSLCertVerificationError, "TLS failed: the certificate is not valid."),
+    (ssl.SSLError, "TLS failed."),
+    ((httpcore.ReadError, httpcore.WriteError), _BROKE),
+    (OSError, "The connection failed."),
+    (httpcore.ConnectError, "TLS failed."),  # the peer hung up on it
+)
+_FAILURES = (
+    AddressNotAllowedError,
+    OSError,
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.RemoteProtocolError,
+)
+
+
+class HttpError(Exception):
+    """There was no answer. error: a sentence of a short vocabulary. final: it will not get better by itself."""
+
+    def __init__(self, error: str, *, final: bool = False) -> None:
+        super().__init__(error)
+        self.error = error
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. retry_after: seconds that the receiver asks to be left alone for, if it does."""
+
+    status: int
+    retry_after: float | None = None
+
+
+class HttpClient:
+    """Sends POSTs and keeps connections for the next ones; it follows no redirect, and knows no proxy or cookie.
+
+    allow_private: every address is allowed, and so is http:. tls: whom to trust; by default the system's
+    and Mozilla's authorities. resolve and network: what stands for DNS and the Internet in tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool = False,
+        resolve: Resolve = look_up,
+        tls: ssl.SSLContext | None = None,
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._allow_private = allow_private
+        # The pool has no limit of its own: a request that waits in it and is cancelled can leave a place taken.
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._connections = httpcore.AsyncConnectionPool(
+            ssl_context=tls or httpcore.default_ssl_context(),
+            max_connections=None,
+            max_keepalive_connections=MAX_CONNECTIONS,
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            network_backend=_Guard(resolve, network or httpcore.AnyIOBackend(), allow_private=allow_private),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connections.aclose()
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send a body and return what is answered, whatever its status; HttpError if nothing is.
+
+        The time is the caller's to limit, by cancelling; only connecting has a limit here.
+        """
+        try:
+            to = destination.read(url, allow_http=self._allow_private)
+        except ValueError:
+            raise HttpError("The URL is not allowed.", final=True) from None
+        with _failures_told():
+            async with (
+                self._places,
+                self._connections.stream(
+                    "POST",
+                    httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=to.target),
+                    headers=[("Host", to.authority), *headers.items()],
+                    content=body,
+                    extensions={"timeout": {"connect": CONNECT_SECONDS}},
+                ) as response,
+            ):
+                await _drain(response)
+                return Response(response.status, _retry_after(response))
+
+
+class _Guard(httpcore.AsyncNetworkBackend):
+    """Makes connections, to public addresses only unless all are allowed."""
+
+    def __init__(
+        self, resolve: Resolve, network: httpcore.AsyncNetworkBackend, *, allow_private: bool
+    ) -> None:
+        self._resolve = resolve
+        self._network = network
+        self._allow_private = allow_private
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to one of the host's addresses, tried in turn, each for an equal share of the time."""
+        async with asyncio.timeout(timeout):
+            addresses = (await self._addresses(host))[:_MAX_ADDRESSES]
+        failure: Exception = socket.gaierror(socket.EAI_NONAME, "no address")
+        for address in addresses:
+            try:
+                return await self._network.connect_tcp(
+                    address, port, timeout and timeout / len(addresses), local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def _addresses(self, host: str) -> Sequence[str]:
+        if self._allow_private:
+            return await self._resolve(host)
+        return await public_addresses(host, self._resolve)
+
+
+async def _drain(response: httpcore.Response) -> None:
+    """Read a body, so that the connection can be used again; if it is long, slow or broken, leave it.
+
+    The status has come by then, and it is all that was waited for.
+    """
+    with suppress(*_FAILURES):
+        async with asyncio.timeout(_BODY_SECONDS):
+            size = 0
+            async for chunk in response.aiter_stream():
+                size += len(chunk)
+                if size > _MAX_BODY_BYTES:
+                    break
+
+
+def _retry_after(response: httpcore.Response) -> float | None:
+    for name, value in response.headers:
+        if name.lower() == b"retry-after":
+            return retry_after(value.decode("latin-1"), datetime.now(UTC))
+    return None
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Raise what can go wrong on a network as HttpError, in words of ours."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise HttpError(_sentence(error), final=isinstance(error, AddressNotAllowedError)) from None
+
+
+def _sentence(error: Exception) -> str:
+    causes = list(_causes(error))
+    if isinstance(error, httpcore.RemoteProtocolError):
+        # With a cause the parser gave up; without one nothing came to be parsed.
+        return _NOT_HTTP if len(causes) > 1 else _BROKE
+    return next(words for kinds, words in _SENTENCES if any(isinstance(cause, kinds) for cause in causes))
+
+
+def _causes(error: object) -> Iterator[BaseException]:
+    """Yield an error and what it was caused by; httpcore drops the __cause__ and keeps it as argument."""
+    while isinstance(error, BaseException):
+        yield error
+        error = error.__cause__ or (error.args[0] if error.args else None)
