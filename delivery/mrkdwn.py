@@ -1,18 +1,18 @@
 """Markdown as Slack's mrkdwn: https://docs.slack.dev/messaging/formatting-message-text.
 
-Slack has no way to escape a sign of formatting. In plain text a zero width space keeps `*`, `_` and `~` from taking
-effect, where they would, and a backtick becomes a modifier letter that looks like it. Slack's own sequences, such as
+Slack has no way to escape a sign of formatting. In plain text a zero width space keeps `*`, `_` and `~` from
+taking effect, where they would, and a backtick becomes a letter that looks like it. Slack's own sequences, such as
 `<!channel>`, begin with `<`, and the only `<` that is ever written here begins a link.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 _MAX_URL = 2_000
+_LONG_WORD = 50
 _APART = "\u200b"  # a zero width space
 _BACKTICK = "\u02cb"
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -55,7 +55,9 @@ def cut(mrkdwn: str, most: int) -> str:
         return mrkdwn
     kept = mrkdwn[: most - len(_FENCE) - 2]
     head, space, tail = kept.rpartition(" ")
-    kept = _UNFINISHED.sub("", head if space and len(tail) < 50 and "<" not in tail else kept).rstrip()
+    kept = _UNFINISHED.sub(
+        "", head if space and len(tail) < _LONG_WORD and "<" not in tail else kept
+    ).rstrip()
     return f"{kept}…\n{_FENCE}" if kept.count(_FENCE) % 2 else f"{kept}…"
 
 
@@ -81,9 +83,11 @@ def _block(node: SyntaxTreeNode) -> str:
 
 def _list(node: SyntaxTreeNode) -> str:
     first = int(node.attrs.get("start", 1))
-    bullets = [f"{first + number}. " if node.type == "ordered_list" else "• " for number in range(len(node.children))]
-    items = zip(bullets, node.children, strict=True)
-    return "\n".join(_prefixed(_blocks(item.children, "\n"), bullet, "    ") for bullet, item in items)
+    is_ordered = node.type == "ordered_list"
+    return "\n".join(
+        _prefixed(_blocks(item.children, "\n"), f"{number}. " if is_ordered else "• ", "    ")
+        for number, item in enumerate(node.children, first)
+    )
 
 
 def _prefixed(text: str, first: str, rest: str) -> str:
@@ -97,31 +101,30 @@ def _code(content: str) -> str:
 
 def _inline(node: SyntaxTreeNode, active: frozenset[str] = frozenset()) -> str:
     """Return a line's parts. active: the styles around it, in which Slack allows no line breaks."""
-    parts = [part for part in (_part(child, active) for child in node.children) if part]
-    return "".join(map(_parted, *zip(*pairwise(["", *parts]), strict=True))) if parts else ""
+    line = ""
+    for part in filter(None, (_part(child, active) for child in node.children)):
+        line += _parted(line, part)
+    return line
 
 
 def _parted(before: str, part: str) -> str:
     """Return a part; a zero width space keeps a sign of formatting off the letters beside it."""
     signs = (*_STYLES.values(), "`")
-    touches = (part.startswith(signs) and before[-1:].isalnum()) or (before.endswith(signs) and part[0].isalnum())
-    return f"{_APART}{part}" if touches else part
+    begins = part.startswith(signs) and before[-1:].isalnum()
+    ends = before.endswith(signs) and part[0].isalnum()
+    return f"{_APART}{part}" if begins or ends else part
 
 
 def _part(node: SyntaxTreeNode, active: frozenset[str]) -> str:
     match node.type:
-        case "text":
-            return escape(node.content)
         case "softbreak" | "hardbreak":
             return " " if active else "\n"
         case "code_inline":
             return f"`{node.content.replace('`', _BACKTICK).translate(_ENTITIES)}`"
         case "strong" | "em":
             return _styled(node, active, node.type)
-        case "link":
-            return link(str(node.attrs["href"]), _plain(node))
-        case "image":
-            return link(str(node.attrs["src"]), _plain(node))
+        case "link" | "image":
+            return link(str(node.attrs["href" if node.type == "link" else "src"]), _plain(node))
         case _:
             return escape(node.content)
 
@@ -135,4 +138,6 @@ def _styled(node: SyntaxTreeNode, active: frozenset[str], style: str) -> str:
 def _plain(node: SyntaxTreeNode) -> str:
     if node.type in {"softbreak", "hardbreak"}:
         return " "
-    return "".join(map(_plain, node.children)) if node.children else node.content if node.type != "image" else ""
+    if node.children or node.type == "image":  # an image's content repeats its children
+        return "".join(map(_plain, node.children))
+    return node.content

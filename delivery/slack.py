@@ -14,6 +14,7 @@ from resolvers import text
 from resolvers.text import TextFormat
 
 _MAX_SECTION = 3_000
+_MAX_MARKDOWN = 2 * _MAX_SECTION
 _MAX_TITLE = 150
 _MAX_LINES = 40
 """Messages of a digest that are named; Slack takes 50 blocks."""
@@ -28,8 +29,9 @@ class SlackSender:
     async def send(self, parcel: Parcel) -> Result:
         """Post the messages once, as one of Slack's. A refusal that names no fault of Slack's own is Rejected."""
         headers = {"Content-Type": "application/json", "User-Agent": "Tocsin"}
+        body = orjson.dumps(payload(parcel.messages))
         try:
-            return _result(await self._client.post(parcel.config["url"], headers, orjson.dumps(payload(parcel.messages))))
+            return _result(await self._client.post(parcel.config["url"], headers, body))
         except HttpError as error:
             return Rejected(error.error) if error.final else Retry(error.error)
 
@@ -55,17 +57,21 @@ def _section(text: str) -> dict[str, Any]:
 
 def _whole(message: Message) -> Iterator[str]:
     yield f"*{_heading(message)}*"
-    if body := mrkdwn.from_markdown(message.body):
+    if body := mrkdwn.from_markdown(_beginning(message.body)):
         yield body
     if actions := _actions(message.actions):
         yield actions
 
 
+def _beginning(markdown: str) -> str:
+    """Return as much as can have room: converting the rest would only take time."""
+    return markdown if len(markdown) <= _MAX_MARKDOWN else f"{markdown[:_MAX_MARKDOWN]}…"
+
+
 def _digest(messages: Sequence[Message]) -> Iterator[str]:
     yield from (f"• {_heading(it)}" for it in messages[:_MAX_LINES])
-    if more := len(messages) - _MAX_LINES:
-        if more > 0:
-            yield f"… and {more:,} more"
+    if len(messages) > _MAX_LINES:
+        yield f"… and {len(messages) - _MAX_LINES:,} more"
 
 
 def _heading(message: Message) -> str:
