@@ -116,6 +116,11 @@ async def change(tx: Transaction, id: UUID, values: Mapping[str, Any]) -> Row:
     return await tx.only(_update_statement(tuple(sorted(values))), this=id, **values)
 
 
+async def switch_off(tx: Transaction, id: UUID) -> None:
+    """Let nothing leave on a channel any more, if it is there."""
+    await tx.fetch(_update_statement(("enabled",)), this=id, enabled=False)
+
+
 async def remove(tx: Transaction, id: UUID) -> None:
     """Delete a channel; its deliveries stay, without one."""
     await tx.fetch(_DELETE, this=id)

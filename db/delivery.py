@@ -1,15 +1,32 @@
 """What left the building: deliveries and their attempts."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, any_, bindparam, column, func, insert, select, true, update
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from db.inbox import columns_of, unnest
 from db.session import Reader, Row, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
-from db.tables import attempt, delivery
+from db.tables import attempt, delivery, due
 from db.types import DeliveryStatus
 
 _d = delivery.c
@@ -52,31 +69,86 @@ async def attempts(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
     return await reader.fetch(_ATTEMPTS, keys=keys)
 
 
-_INSERT = Write(
-    insert(delivery).values(
-        {
-            name: bindparam(name)
-            for name in ("id", "notification_id", "channel_id", "status", "reason", "next_attempt_at")
-        }
-        | {"tenant_id": TENANT_ID}
-    )
+class Planned(NamedTuple):
+    """A delivery before it is stored. next_attempt_at None: at once, if it is PENDING."""
+
+    id: UUID
+    user_id: str
+    notification_id: UUID | None
+    channel_id: UUID
+    status: DeliveryStatus
+    reason: str | None = None
+    next_attempt_at: datetime | None = None
+    is_test: bool = False
+    if_unread: bool = False
+    in_digest: bool = False
+
+
+_planned = unnest(
+    "planned",
+    id=Uuid,
+    user_id=Text,
+    notification_id=Uuid,
+    channel_id=Uuid,
+    status=Text,
+    reason=Text,
+    next_attempt_at=DateTime(timezone=True),
+    is_test=Boolean,
+    if_unread=Boolean,
+    in_digest=Boolean,
 )
+_stored = (
+    insert(delivery)
+    .from_select(
+        ["tenant_id", "request_id", *_planned.c.keys()],
+        select(TENANT_ID, bindparam("request_id", type_=Uuid), *_planned.c),
+    )
+    .returning(delivery)
+    .cte("stored")
+)
+_is_waiting = or_(
+    *(_stored.c.status == status.value for status in (DeliveryStatus.PENDING, DeliveryStatus.DEFERRED))
+)
+_queued = (
+    insert(due)
+    .from_select(
+        ["tenant_id", "id", "due_at"],
+        select(TENANT_ID, _stored.c.id, func.coalesce(_stored.c.next_attempt_at, func.now())).where(
+            _is_waiting
+        ),
+    )
+    .cte("queued")
+)
+_PLAN = Write(select(_stored).order_by(_stored.c.created_at, _stored.c.id).add_cte(_queued))
+
+
+async def plan(tx: Transaction, request_id: UUID, deliveries: Sequence[Planned]) -> list[Row]:
+    """Store deliveries of a request, and put those that wait into the outbox; return the rows."""
+    if not deliveries:
+        return []
+    rows = await tx.fetch(_PLAN, request_id=request_id, **columns_of("planned", Planned._fields, deliveries))
+    if any(row["status"] in _WAITING for row in rows):
+        tx.hint_at_work()
+    return rows
+
+
 _INSERT_ATTEMPT = Write(
     insert(attempt).values(
         {name: bindparam(name) for name in ("delivery_id", "number", "duration_ms", "status_code", "error")}
         | {"tenant_id": TENANT_ID}
     )
 )
-
-
-async def add_all(tx: Transaction, deliveries: Sequence[dict[str, Any]]) -> None:
-    """Store deliveries: id, notification_id, channel_id, status, reason, next_attempt_at."""
-    await tx.many(_INSERT, deliveries)
+_COUNT_ATTEMPT = Write(
+    update(delivery)
+    .where(in_tenant(delivery), _d.id == bindparam("delivery_id", type_=Uuid))
+    .values(attempts=func.greatest(_d.attempts, bindparam("number", type_=Integer)))
+)
 
 
 async def add_attempts(tx: Transaction, attempts: Sequence[dict[str, Any]]) -> None:
-    """Store attempts: delivery_id, number, duration_ms, status_code, error."""
+    """Store attempts that were made elsewhere: delivery_id, number, duration_ms, status_code, error."""
     await tx.many(_INSERT_ATTEMPT, attempts)
+    await tx.many(_COUNT_ATTEMPT, attempts)
 
 
 _WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]

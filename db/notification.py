@@ -1,8 +1,6 @@
 """Notifications: pages, single rows, and what changes them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,12 +11,10 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
-    Text,
     Uuid,
     any_,
     bindparam,
     func,
-    insert,
     literal,
     null,
     select,
@@ -26,15 +22,15 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.filter import Shape, row_conditions, shape_of, values_of
-from db.inbox import Head, Ledger, head_columns, head_of, open_many, unnest
+from db.inbox import Head, Ledger, head_columns, head_of, unnest
 from db.session import Row, Source, Transaction
-from db.statement import TENANT_ID, Read, Write, in_tenant, owned
+from db.statement import Read, Write, in_tenant, owned
 from db.stats import total_of
 from db.tables import inbox, notification, notification_type
-from db.types import Counters, EventKind, Filter, Position, Severity
+from db.types import Counters, EventKind, Filter, Position
 
 _n = notification.c
 _IDS = bindparam("ids", type_=ARRAY(Uuid))
@@ -258,88 +254,3 @@ async def read_all(tx: Transaction, filter: Filter, up_to_seq: int) -> list[Row]
     Return (type, category, unread, dismissed_unread, ids) a group: what was unread and no longer is.
     """
     return await tx.fetch(_read_all_statement(shape_of(filter)), up_to_seq=up_to_seq, **values_of(filter))
-
-
-# -- creating ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A notification for one user, before it is stored. created_at None: the database's now."""
-
-    id: UUID
-    user_id: str
-    type: str
-    category: str
-    title: str
-    body: str = ""
-    severity: Severity = Severity.NORMAL
-    url: str | None = None
-    icon: str | None = None
-    actions: Sequence[dict[str, str]] = ()
-    targets: Sequence[str] = ()
-    template_id: UUID | None = None
-    team_id: str | None = None
-    data: dict[str, Any] | None = None
-    created_at: datetime | None = field(default=None)
-
-
-def _bind(name: str) -> Any:
-    return bindparam(name, type_=notification.c[name].type)
-
-
-_PLAIN = (
-    "id",
-    "user_id",
-    "type",
-    "category",
-    "title",
-    "body",
-    "severity",
-    "url",
-    "icon",
-    "template_id",
-    "team_id",
-)
-_INSERT = Write(
-    insert(notification).values(
-        tenant_id=TENANT_ID,
-        **{name: _bind(name) for name in _PLAIN if name != "user_id"},
-        user_id=bindparam("owner_id", type_=Text),
-        targets=_bind("targets"),
-        actions=bindparam("actions", type_=JSONB(none_as_null=True)),
-        data=bindparam("data", type_=JSONB(none_as_null=True)),
-        unread_seq=_bind("unread_seq"),
-        created_at=func.coalesce(bindparam("created_at", type_=DateTime(timezone=True)), func.now()),
-    )
-)
-_EXISTING = Write(select(_n.id).where(in_tenant(notification), _n.id == any_(_IDS)))
-
-
-def _values(draft: Draft, seq: int) -> dict[str, Any]:
-    values = {name: getattr(draft, name) for name in _PLAIN}
-    return values | {
-        "owner_id": draft.user_id,
-        "targets": list(draft.targets),
-        "actions": list(draft.actions),
-        "data": draft.data,
-        "unread_seq": seq,
-        "created_at": draft.created_at,
-    }
-
-
-async def create(tx: Transaction, drafts: Iterable[Draft]) -> list[Draft]:
-    """Store new unread rows, in a service scope; return those whose ids were not stored before.
-
-    Rows, counters, seqs and events are written under the locks of the inboxes, taken in sorted order.
-    """
-    by_id = {draft.id: draft for draft in drafts}
-    groups = {(draft.user_id, draft.type, draft.category) for draft in by_id.values()}
-    ledger = await open_many(tx, groups)
-    stored = {row["id"] for row in await tx.fetch(_EXISTING, ids=list(by_id))}
-    fresh = [draft for draft in by_id.values() if draft.id not in stored]
-    unread = Counters.of_row(unread=True, dismissed=False)
-    seqs = [ledger.change(EventKind.CREATED, draft, Counters(), unread) for draft in fresh]
-    await tx.many(_INSERT, [_values(draft, seq) for draft, seq in zip(fresh, seqs, strict=True)])
-    await ledger.write()
-    return fresh

@@ -18,7 +18,7 @@ from db.tables import preference
 IDENTITY = ("category", "template_id", "channel_kind", "project_id", "environment_id")
 """The columns of which a user has each combination once, null being equal to null."""
 
-SAID = ("enabled", "quiet_start", "quiet_end", "timezone")
+SAID = ("enabled", "quiet_start", "quiet_end", "timezone", "digest", "digest_at")
 """The columns that say something; a row in which all are null says nothing."""
 
 _p = preference.c

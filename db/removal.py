@@ -3,14 +3,25 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Integer, Text, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Integer, Text, bindparam, cast, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from db.inbox import lock
 from db.preference import lock as lock_preferences
 from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
-from db.tables import event, inbox, inbox_count, notification, preference, recipient, removal
+from db.tables import (
+    delivery,
+    event,
+    inbox,
+    inbox_count,
+    notification,
+    preference,
+    recipient,
+    removal,
+    request,
+)
 from db.types import Counters
 
 _who = (in_tenant(recipient), recipient.c.id == USER_ID)
@@ -23,8 +34,15 @@ _IS_KNOWN = Read(
         ).label("known")
     )
 )
-# Deliveries and their attempts go with their notifications.
+# What was said to nobody else goes with its deliveries, and those with their attempts. The outbox holds ids
+# only: a worker drops what is no longer there.
 _ERASE = (
+    Write(
+        delete(request).where(
+            in_tenant(request), request.c.recipient_ids == cast(array([USER_ID]), ARRAY(Text))
+        )
+    ),
+    Write(delete(delivery).where(in_tenant(delivery), delivery.c.user_id == USER_ID)),
     *(Write(delete(table).where(owned(table))) for table in (notification, inbox_count, event, preference)),
     Write(delete(recipient).where(*_who)),
 )

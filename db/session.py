@@ -50,6 +50,10 @@ class Hint(NamedTuple):
     seq: int
 
 
+OUTBOX = Hint("", "\x00outbox", 0)
+"""The hint that there is work for workers, in whichever tenant; no user's id holds a NUL."""
+
+
 class Reader:
     """Runs reads of one scope, each in its own round trip on any free connection."""
 
@@ -80,6 +84,11 @@ class Transaction:
     def hint(self, user_id: str, seq: int) -> None:
         """Remember that this transaction moved a user's inbox to seq."""
         self.hints.append(Hint(self.scope.tenant_id, user_id, seq))
+
+    def hint_at_work(self) -> None:
+        """Remember that this transaction made work for the workers."""
+        if OUTBOX not in self.hints:
+            self.hints.append(OUTBOX)
 
     async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
         """Return all rows."""

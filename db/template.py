@@ -29,9 +29,9 @@ _COUNT_CUSTOM = Read(
 )
 
 
-async def by_ids(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
+async def by_ids(source: Source, ids: Sequence[UUID]) -> list[Row]:
     """Return those that exist, in no order."""
-    return await reader.fetch(_BY_IDS, ids=ids)
+    return await source.fetch(_BY_IDS, ids=ids)
 
 
 async def of_tenant(reader: Reader) -> Sequence[Row | SystemTemplate]:

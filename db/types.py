@@ -62,6 +62,29 @@ class DeliveryStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class RequestStatus(StrEnum):
+    """How far a notify has got."""
+
+    ACCEPTED = "ACCEPTED"
+    FANNING_OUT = "FANNING_OUT"
+    DONE = "DONE"
+
+
+class WorkKind(StrEnum):
+    """What a worker has to do: send a delivery, or fan a request out."""
+
+    DELIVERY = "DELIVERY"
+    REQUEST = "REQUEST"
+
+
+class Digest(StrEnum):
+    """Whether mail waits for more, and how long."""
+
+    IMMEDIATE = "IMMEDIATE"
+    HOURLY = "HOURLY"
+    DAILY = "DAILY"
+
+
 class EventKind(StrEnum):
     """What happened to a row (or, for READ, to many at once)."""
 

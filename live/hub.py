@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from db.session import Hint
+from db.session import OUTBOX, Hint
 
 Relay = Callable[[Sequence[Hint]], None]
 
@@ -74,8 +74,8 @@ class Hub:
             revoked = hint.user_id == NOBODY
             self.revision += revoked
             for waiter in self._waiters.get((hint.tenant_id, hint.user_id), ()):
-                # Processes number their revocations by their own clocks, so none is old news.
-                waiter.wake(None if revoked else hint.seq)
+                # Processes number their revocations by their own clocks, and work not at all.
+                waiter.wake(None if revoked or hint == OUTBOX else hint.seq)
 
     def wake_all(self) -> None:
         """Wake everybody: hints were lost for a while."""

@@ -40,6 +40,8 @@ class Choice(Protocol):
     quiet_start: time | None
     quiet_end: time | None
     timezone: str | None
+    digest: str | None
+    digest_at: time | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,32 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether it is sent, which layer and row said so, and the row whose quiet hours hold, if any."""
+    """Whether it is sent, which layer and row said so, and the rows whose quiet hours and digest hold."""
 
     enabled: bool
     decided_by: PreferenceLayer
     preference: Choice | None
     quiet: Choice | None
+    digest: Choice | None = None
 
     def timezone(self, recipient: str | None) -> str:
         """Return the zone that holds: of the quiet hours' row, else the recipient's, else UTC."""
-        own = self.quiet.timezone if self.quiet else None
-        return zone(own or recipient).key
+        return _zone_of(self.quiet, recipient)
+
+    def digest_timezone(self, recipient: str | None) -> str:
+        """Return the zone of the digest's row, else the recipient's, else UTC."""
+        return _zone_of(self.digest, recipient)
 
     def quiet_hours(self, recipient: str | None) -> QuietHours | None:
         """Return the daily window that holds, if any; recipient: the recipient's zone."""
         if self.quiet is None or self.quiet.quiet_start is None or self.quiet.quiet_end is None:
             return None
         return QuietHours(self.quiet.quiet_start, self.quiet.quiet_end, zone(self.timezone(recipient)))
+
+
+def _zone_of(choice: Choice | None, recipient: str | None) -> str:
+    own = choice.timezone if choice else None
+    return zone(own or recipient).key
 
 
 class Choices:
@@ -97,15 +108,16 @@ _ORDER = {layer: rank for rank, layer in enumerate(PreferenceLayer)}
 
 
 def decide(choices: Iterable[Choice], subject: Subject) -> Decision:
-    """Decide enabled and the quiet hours, each by the first row that says something of it."""
+    """Decide enabled, the quiet hours and the digest, each by the first row that says something of it."""
     applying = sorted((choice for choice in choices if _applies(choice, subject)), key=_rank)
     quiet = next((choice for choice in applying if choice.quiet_start is not None), None)
+    digest = next((choice for choice in applying if choice.digest is not None), None)
     if subject.required:
-        return Decision(True, PreferenceLayer.REQUIRED_TYPE, None, quiet)
+        return Decision(True, PreferenceLayer.REQUIRED_TYPE, None, quiet, digest)
     for choice in applying:
         if choice.enabled is not None:
-            return Decision(choice.enabled, _layer(choice), choice, quiet)
-    return Decision(subject.enabled_by_default, PreferenceLayer.TYPE_DEFAULT, None, quiet)
+            return Decision(choice.enabled, _layer(choice), choice, quiet, digest)
+    return Decision(subject.enabled_by_default, PreferenceLayer.TYPE_DEFAULT, None, quiet, digest)
 
 
 def _applies(choice: Choice, subject: Subject) -> bool:

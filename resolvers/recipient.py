@@ -23,14 +23,15 @@ _EMAIL = re.compile(rf"(?!\.){_ATOM}{{1,64}}(?<!\.)@(?![.-]){_ATOM}{{1,189}}(?<!
 @allow(Role.ADMIN, Role.AGENT)
 async def upsert(ctx: Context, patches: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Store people, all or nothing; each patch has an id, and of email, name and timezone what it sets."""
-    in_range("recipients", len(patches), 1, MAX_RECIPIENTS)
-    _check(patches)
+    check(patches)
     async with ctx.service_write() as tx:
         await db.inbox.add_tenant(tx)
         return await db.recipient.upsert(tx, {patch["id"]: patch for patch in patches})
 
 
-def _check(patches: Sequence[Mapping[str, Any]]) -> None:
+def check(patches: Sequence[Mapping[str, Any]]) -> None:
+    """Raise LIMIT_OUT_OF_RANGE or BAD_USER_INPUT unless these are 1 to 1,000 people, each once."""
+    in_range("recipients", len(patches), 1, MAX_RECIPIENTS)
     problems = Problems()
     problems.distinct("recipients", "id", [patch["id"] for patch in patches])
     for number, patch in enumerate(patches):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import db.inbox
+import db.outbox
 import db.settings
 import db.turn
 from db.settings import Settings
@@ -44,6 +45,8 @@ async def update(ctx: Context, changes: Mapping[str, Any]) -> SettingsPayload:
         if after != before:
             await db.inbox.add_tenant(tx)
             await db.settings.store(tx, after)
+        if before.notifier_paused and not after.notifier_paused:
+            await db.outbox.unpark(tx)
     return SettingsPayload(after, after != before)
 
 

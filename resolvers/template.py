@@ -107,10 +107,11 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 def _checks(values: Mapping[str, Any]) -> list[Check]:
     """Return the checks of the fields that are given."""
     texts = [(it.field, it.problem(values[it.column])) for it in _TEXTS if values.get(it.column) is not None]
-    return [*texts, *_action_checks(values.get("actions", ()))]
+    return [*texts, *action_checks(values.get("actions", ()))]
 
 
-def _action_checks(actions: Sequence[Mapping[str, str]]) -> list[Check]:
+def action_checks(actions: Sequence[Mapping[str, str]]) -> list[Check]:
+    """Return the checks of buttons: at most 10, with labels of 1 to 255 characters."""
     if len(actions) > MAX_ACTIONS:
         return [("actions", f"has more than {MAX_ACTIONS} values.")]
     return [

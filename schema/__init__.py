@@ -15,6 +15,7 @@ from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
 from schema.notification_type import NotificationTypeMutation, NotificationTypeQuery
+from schema.notify import NotifyMutation, NotifyQuery
 from schema.preference import PreferenceMutation, PreferenceQuery
 from schema.recipient import RecipientMutation
 from schema.scalars import SCALARS
@@ -33,6 +34,7 @@ class Query(
     NotificationTypeQuery,
     TemplateQuery,
     SettingsQuery,
+    NotifyQuery,
 ):
     """The root fields of all nouns."""
 
@@ -50,6 +52,7 @@ class Mutation(
     RecipientMutation,
     NotificationTypeMutation,
     AgentMutation,
+    NotifyMutation,
 ):
     """The root fields of all nouns."""
 

@@ -4,12 +4,15 @@ import strawberry
 
 from resolvers.errors import ErrorCode
 from resolvers.layers import PreferenceLayer
+from resolvers.routing import Outcome
 from resolvers.text import TextFormat
 from resolvers.words import (
     ChannelKind,
     DeliveryStatus,
+    Digest,
     Inclusion,
     ReadState,
+    RequestStatus,
     Severity,
     TemplateKind,
 )
@@ -21,7 +24,12 @@ _DESCRIPTIONS = {
     TextFormat: "MARKDOWN as it was written, PLAINTEXT without markup, or sanitised HTML.",
     ChannelKind: "How a notification can reach somebody.",
     TemplateKind: "SYSTEM: shipped and read-only. CUSTOM: the tenant's own.",
-    DeliveryStatus: "Where a delivery stands.",
+    DeliveryStatus: "Where a delivery stands. PENDING: it is tried as soon as may be, or again at nextAttemptAt. "
+    "DEFERRED: it waits for quiet hours to end, a digest, an escalation or the end of a pause. SENDING: it is on "
+    "its way. The others are final.",
+    Digest: "Whether mail waits for more. HOURLY: till the next full hour. DAILY: till a time of day.",
+    RequestStatus: "ACCEPTED: stored. FANNING_OUT: the worker is on it. DONE: everybody has had it.",
+    Outcome: "SEND: now. DEFER: later, or until the tenant is no longer paused. SKIP: not at all.",
     PreferenceLayer: "First match wins, in this order.",
     ErrorCode: "In errors[].extensions.code; BAD_USER_INPUT lists extensions.fields: [{field, detail}]. "
     "More may come: keep a default branch.",

@@ -20,8 +20,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from db.draft import Draft, create
 from db.migrate import upgrade
-from db.notification import Draft, create
 from db.session import Database, Scope
 from resolvers.principal import Role
 from tocsin.app import create_app, server_options

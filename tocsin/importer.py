@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from db.notification import Draft, create
+from db.draft import Draft, create
 from db.session import Database, Scope
 from resolvers.errors import TocsinError
 from resolvers.inputs import MAX_ID, text_problem

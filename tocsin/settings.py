@@ -64,6 +64,43 @@ class Settings(BaseSettings):
         "trust.",
     )
 
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server: smtp://USER:PASSWORD@HOST:587 uses STARTTLS when that is offered, smtps:// TLS "
+        "from the start. Credentials are sent encrypted only, unless the host is this machine. Unset: no mail.",
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s<>?#]+$",
+        description="Where the server is reached from outside, for the List-Unsubscribe header of mails. Unset: "
+        "no such header.",
+    )
+    apprise_services: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
+        (),
+        description="JSON list of the URL schemas that channels of the kind APPRISE may have, such as discord. "
+        "Whoever makes channels can reach any host by a schema that takes one (json, xml, form, ntfy, mailto "
+        "and many more), so list only those of one fixed service, or trust your admins.",
+    )
+
+    worker_concurrency: int = Field(
+        96,
+        ge=4,
+        le=1000,
+        description="Deliveries that a worker sends at once; one tenant has a third at most.",
+    )
+    send_timeout_seconds: float = Field(
+        15, gt=0, le=300, description="How long one attempt to deliver may take in all."
+    )
+    lease_seconds: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        description="How long a worker holds what it sends before another may take it over; at least 10 more than "
+        "TOCSIN_SEND_TIMEOUT_SECONDS.",
+    )
+    delivery_days: int = Field(
+        30, ge=1, le=3650, description="Days that the delivery log keeps what is over; what waits stays."
+    )
     event_days: int = Field(
         7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
     )

@@ -7,17 +7,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from db.migrate import is_current
-from db.session import WORKER_ROLE, Database, open_database
+from db.session import OUTBOX, WORKER_ROLE, Database, open_database
 from delivery import cleanup
+from delivery.dispatcher import Dispatcher, Pace
 from delivery.worker import Job, work
+from live.hub import Hub
 from live.postgres import postgres_hub
 from tocsin.app import require_safe_role
 from tocsin.auth import ConfigurationError
 from tocsin.environment import url
-from tocsin.settings import Settings
+from tocsin.keys import secret_vault
+from tocsin.senders import open_senders
+from tocsin.settings import Settings, variable
 
-_CONNECTIONS = 2
-_GRACE_SECONDS = 5
+_CONNECTIONS = 6
+_MARGIN_SECONDS = 10
+"""What a lease must have beyond the time of an attempt, to settle it."""
+_PATIENCE_SECONDS = 5
 
 
 @asynccontextmanager
@@ -26,6 +32,12 @@ async def worker_database(settings: Settings, *, login_too: bool = True) -> Asyn
 
     login_too: whether the role that logs in must be as harmless. Raises ConfigurationError.
     """
+    async with _hub_and_database(settings, login_too=login_too) as (_hub, database):
+        yield database
+
+
+@asynccontextmanager
+async def _hub_and_database(settings: Settings, *, login_too: bool) -> AsyncIterator[tuple[Hub, Database]]:
     database_url = url(settings.database_url)
     async with (
         postgres_hub(database_url) as hub,
@@ -34,11 +46,11 @@ async def worker_database(settings: Settings, *, login_too: bool = True) -> Asyn
         if not await is_current(database):
             raise ConfigurationError("The database is not up to date: run `tocsin migrate`.")
         await require_safe_role(database, login_too=login_too)
-        yield database
+        yield hub, database
 
 
 def jobs(settings: Settings) -> list[Job]:
-    """Return what the worker does."""
+    """Return what the worker does from time to time."""
 
     async def clean_up(database: Database) -> None:
         await cleanup.run(database, settings.event_days)
@@ -46,17 +58,40 @@ def jobs(settings: Settings) -> list[Job]:
     return [Job("cleanup", settings.cleanup_minutes * 60, clean_up)]
 
 
+def pace(settings: Settings) -> Pace:
+    """Return how fast a worker may go; ConfigurationError if a lease could end before an attempt."""
+    if settings.lease_seconds < settings.send_timeout_seconds + _MARGIN_SECONDS:
+        raise ConfigurationError(
+            f"{variable('lease_seconds')} must be at least {_MARGIN_SECONDS} more than "
+            f"{variable('send_timeout_seconds')}: else a lease could end before the attempt under it."
+        )
+    return Pace(settings.worker_concurrency, settings.lease_seconds, settings.send_timeout_seconds)
+
+
+async def run(settings: Settings, *, login_too: bool = True) -> None:
+    """Deliver and do the jobs until cancelled; then finish what is under way, or give it back."""
+    how = pace(settings)
+    async with (
+        open_senders(settings) as senders,
+        _hub_and_database(settings, login_too=login_too) as (hub, database),
+    ):
+        with hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter:
+            dispatcher = Dispatcher(database, senders, secret_vault(settings), how, waiter)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(database, jobs(settings)))
+                group.create_task(dispatcher.run())
+
+
 @asynccontextmanager
 async def working(settings: Settings, *, login_too: bool) -> AsyncIterator[None]:
     """Work while the block runs."""
-    async with worker_database(settings, login_too=login_too) as database:
-        task = asyncio.create_task(work(database, jobs(settings)))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+    task = asyncio.create_task(run(settings, login_too=login_too))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def run_until_signal(settings: Settings) -> None:
@@ -66,11 +101,10 @@ async def run_until_signal(settings: Settings) -> None:
 
     def end() -> None:
         main.cancel()
-        # A database that no longer answers must not hold the process: what is not committed is rolled back.
-        loop.call_later(_GRACE_SECONDS, os._exit, 1)
+        # A database that no longer answers must not hold the process: what is not settled is done again.
+        loop.call_later(pace(settings).grace_seconds + _PATIENCE_SECONDS, os._exit, 1)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     with suppress(asyncio.CancelledError):
-        async with worker_database(settings) as database:
-            await work(database, jobs(settings))
+        await run(settings)

@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 
 from db import inbox, notification
+from db.draft import Draft, create
 from db.inbox import Head, Ledger
-from db.notification import Draft, PageQuery, create
+from db.notification import PageQuery
 from db.session import Database, Hint, Row, Scope, Transaction
 from db.types import Counters, Filter, Inclusion, ReadState
 from tests.db.support import Connection, drift

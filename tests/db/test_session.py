@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, insert, literal, select
 
+from db.draft import Draft, create
 from db.inbox import head
-from db.notification import Draft, create
 from db.safety import unsafe_role
 from db.session import Database, Hint, Scope, Transaction, open_database
 from db.statement import TENANT_ID, USER_ID, Read, Write

@@ -25,8 +25,9 @@ import db.recipient
 import db.removal
 import db.stats
 from db import tables
+from db.draft import create
 from db.filter import _WHEN_GIVEN, Shape
-from db.notification import ALL_COLUMNS, _PageShape, create
+from db.notification import ALL_COLUMNS, _PageShape
 from db.session import Database, Scope, open_database
 from db.statement import SET_CONTEXT, Read, Statement, Write
 from db.tables import notification

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from db import inbox, notification
-from db.notification import PageQuery, create, page
+from db.draft import create
+from db.notification import PageQuery, page
 from db.session import Database, Scope
 from db.stats import groups
 from db.types import Counters, Filter, Inclusion, ReadState

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
@@ -22,9 +23,12 @@ insert into tocsin.notification
 select $1, gen_random_uuid(), $2, 'build.done', 'build', 'A build', '', 1, at - interval '1 hour', at
 from generate_series(1, $3), (select now() - make_interval(hours => $4) as at) moment
 """
+_REQUEST = """
+insert into tocsin.request (tenant_id, id, caller, type, title) values ($1, $2, 'test', 'build.done', 'A build')
+"""
 _DELIVERIES = """
-insert into tocsin.delivery (tenant_id, id, notification_id)
-select tenant_id, gen_random_uuid(), id from tocsin.notification
+insert into tocsin.delivery (tenant_id, id, request_id, user_id, notification_id)
+select tenant_id, gen_random_uuid(), $2, user_id, id from tocsin.notification
 where tenant_id = $1 and deleted_at is not null
 """
 _ATTEMPTS = """
@@ -52,7 +56,9 @@ class Eye:
 
     async def delivered(self, tenant: str) -> None:
         """Give each deleted row of a tenant a delivery with one attempt."""
-        await self.sql.execute(_DELIVERIES, tenant)
+        request_id = uuid4()
+        await self.sql.execute(_REQUEST, tenant, request_id)
+        await self.sql.execute(_DELIVERIES, tenant, request_id)
         await self.sql.execute(_ATTEMPTS, tenant)
 
     async def configure(self, tenant: str, retention_days: int = 90, inbox_days: int | None = None) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 import live.postgres
-from db.notification import create
+from db.draft import create
 from db.session import Hint, Scope, open_database
 from live.hub import Hub
 from live.postgres import PostgresRelay, postgres_hub

@@ -17,9 +17,12 @@ import db.delivery
 import db.inbox
 import db.preference
 import db.removal
+import db.request
 import db.template
+from db.delivery import Planned
+from db.request import Said
 from db.session import Scope
-from db.types import ChannelKind
+from db.types import ChannelKind, DeliveryStatus
 from live.hub import Hub
 from resolvers import cursor
 from tests.support import Answer, Api
@@ -208,17 +211,19 @@ async def add_preference(user: Api.User, **values: Any) -> UUID:
 
 
 async def add_deliveries(
-    user: Api.User, pairs: Sequence[tuple[str, UUID | None]], **values: Any
+    user: Api.User, pairs: Sequence[tuple[str, UUID]], status: str = "SENT", **values: Any
 ) -> list[UUID]:
-    """Store a delivery for each (notification, channel), in one transaction."""
-    common = {"status": "SENT", "reason": None, "next_attempt_at": None}
+    """Store a request and a delivery for each (notification, channel), in one transaction."""
+    request_id = uuid4()
+    said = Said("build.done", "build", "A build")
     rows = [
-        {"id": uuid4(), "notification_id": UUID(id), "channel_id": channel, **common, **values}
+        Planned(uuid4(), user.id, UUID(id), channel, DeliveryStatus(status), **values)
         for id, channel in pairs
     ]
     async with user.api.database.transaction(Scope(user.tenant, None)) as tx:
-        await db.delivery.add_all(tx, rows)
-    return [row["id"] for row in rows]
+        await db.request.add(tx, request_id, "test", said, key=None, recipient_ids=[user.id], recipients=1)
+        await db.delivery.plan(tx, request_id, rows)
+    return [row.id for row in rows]
 
 
 async def add_attempts(user: Api.User, deliveries: Sequence[UUID], *numbers: int, **values: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.notification import create
+from db.draft import create
 from db.session import Scope
 from tests.resolvers.support import ABSENT, DISMISS, GET_STATS, LIST, READ, STATS, add_template, change, inbox
 from tests.support import Api, draft

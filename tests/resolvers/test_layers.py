@@ -36,6 +36,8 @@ class Row:
     quiet_start: time | None = None
     quiet_end: time | None = None
     timezone: str | None = None
+    digest: str | None = None
+    digest_at: time | None = None
 
     @property
     def identity(self) -> Identity:

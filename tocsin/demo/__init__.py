@@ -14,14 +14,18 @@ import orjson
 
 import db.channel
 import db.delivery
+import db.draft
 import db.inbox
 import db.notification
 import db.preference
 import db.recipient
+import db.request
 import db.template
-from db.notification import Draft
+from db.delivery import Planned
+from db.draft import Draft
+from db.request import Said
 from db.session import OUTAGE, Database, Scope, Transaction
-from db.types import ChannelKind, Filter, Severity, TemplateKind
+from db.types import ChannelKind, DeliveryStatus, Filter, Severity, TemplateKind
 from tocsin.importer import ImportedEvent
 
 EVENTS = Path(__file__).parent / "events.jsonl"
@@ -90,7 +94,7 @@ async def _furnish(tx: Transaction, tenant_id: str, people: Mapping[str, str]) -
         body_template="{{ notes }}",
         actions=[{"label": "Open on GitHub", "url": "https://github.com"}],
     )
-    drafts = await db.notification.create(tx, _drafts(tenant_id))
+    drafts = await db.draft.create(tx, _drafts(tenant_id))
     await _add_channels(tx, tenant_id)
     await _add_deliveries(tx, tenant_id, drafts)
 
@@ -118,24 +122,26 @@ async def _add_channels(tx: Transaction, tenant_id: str) -> None:
 
 async def _add_deliveries(tx: Transaction, tenant_id: str, drafts: Sequence[Draft]) -> None:
     """Show mail that arrived, and a webhook that failed three times, for what is newest."""
-    deliveries: list[dict[str, Any]] = []
     attempts: list[dict[str, Any]] = []
     for draft in drafts[-_DELIVERED:]:
-        mail, hook = _id(str(draft.id), "EMAIL"), _id(str(draft.id), "WEBHOOK")
-        common = {"notification_id": draft.id, "next_attempt_at": None}
-        deliveries += [
-            {**common, "id": mail, "channel_id": _id(tenant_id, "EMAIL"), "status": "SENT", "reason": None},
-            {
-                **common,
-                "id": hook,
-                "channel_id": _id(tenant_id, "WEBHOOK"),
-                "status": "FAILED",
-                "reason": "The receiver answered 503 three times.",
-            },
-        ]
+        request_id, mail, hook = (_id(str(draft.id), name) for name in ("request", "EMAIL", "WEBHOOK"))
+        said = Said(draft.type, draft.category, draft.title, draft.body, url=draft.url, targets=draft.targets)
+        await db.request.add(
+            tx, request_id, "demo", said, key=None, recipient_ids=[draft.user_id], recipients=1
+        )
+        await db.request.finish(tx, request_id)
+        why = "The receiver answered 503 Service Unavailable."
+        about = (draft.user_id, draft.id)
+        await db.delivery.plan(
+            tx,
+            request_id,
+            [
+                Planned(mail, *about, _id(tenant_id, "EMAIL"), DeliveryStatus.SENT),
+                Planned(hook, *about, _id(tenant_id, "WEBHOOK"), DeliveryStatus.FAILED, why),
+            ],
+        )
         attempts.append(_attempt(mail, 1, 84, 250, None))
-        attempts += [_attempt(hook, number, 31, 503, "Service Unavailable") for number in (1, 2, 3)]
-    await db.delivery.add_all(tx, deliveries)
+        attempts += [_attempt(hook, number, 31, 503, why) for number in (1, 2, 3)]
     await db.delivery.add_attempts(tx, attempts)
 
 
@@ -177,4 +183,4 @@ async def _surprise(database: Database) -> None:
     user_id = random.choice(list(PEOPLE[tenant_id]))  # noqa: S311
     again = replace(random.choice(_drafts(tenant_id)), id=uuid4(), user_id=user_id, created_at=None)  # noqa: S311
     async with database.transaction(Scope(tenant_id, None)) as tx:
-        await db.notification.create(tx, [again])
+        await db.draft.create(tx, [again])

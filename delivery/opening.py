@@ -1,0 +1,160 @@
+"""From deliveries that are held to parcels that can be sent, and to what is settled without sending."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import db.audience
+import db.outbox
+from db.outbox import Settlement
+from db.session import Row, Transaction
+from db.types import ChannelKind, DeliveryStatus
+from delivery.parcel import Message, Parcel, Recipient
+from resolvers.channel import secret_place
+from resolvers.channel_config import KEYS
+from resolvers.fan_out import saying_of
+from resolvers.layers import Choices
+from resolvers.routing import Outcome, Person, to_channel
+from resolvers.vault import CannotOpenError, Vault
+
+PAUSED = "The tenant has paused its notifier."
+_WAITING = frozenset({DeliveryStatus.PENDING, DeliveryStatus.DEFERRED, DeliveryStatus.SENDING})
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A parcel on its way, and the deliveries that it makes true: one, or all of a digest."""
+
+    parcel: Parcel
+    kind: ChannelKind
+    channel_id: UUID
+    deliveries: Mapping[UUID, int]
+    """The strikes against each so far, by id."""
+    is_test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is to be sent, and what became of the rest."""
+
+    loads: Sequence[Load]
+    settlements: Sequence[Settlement]
+
+
+async def open_held(
+    tx: Transaction, vault: Vault, lease: UUID, seconds: float, ids: Sequence[UUID]
+) -> Opened:
+    """Decide, in a service scope, what happens to the deliveries that are still held under a lease."""
+    gathered = await db.outbox.gather(tx, lease, seconds, ids)
+    held = await db.outbox.hold(tx, lease, [*{*ids, *gathered}])
+    rows = await db.outbox.read(tx, held)
+    over = {*held} - {row.id for row in rows if row.status in _WAITING}
+    await db.outbox.drop(tx, lease, [*over])
+    rows = [row for row in rows if row.id not in over]
+    if any(row.paused for row in rows) and await db.outbox.park(tx, lease, PAUSED):
+        rows = [row for row in rows if row.is_test]
+    opened = _decided(rows, await _choices(tx, rows), vault, lease)
+    await db.outbox.mark_sending(tx, [id for load in opened.loads for id in load.deliveries])
+    await db.outbox.settle(tx, opened.settlements)
+    return opened
+
+
+async def _choices(tx: Transaction, rows: Sequence[Row]) -> Mapping[str, Choices]:
+    chosen: dict[str, list[Row]] = defaultdict(list)
+    for row in await db.audience.preferences(tx, sorted({row.user_id for row in rows})):
+        chosen[row.user_id].append(row)
+    return {row.user_id: Choices(chosen[row.user_id]) for row in rows}
+
+
+def _decided(rows: Sequence[Row], choices: Mapping[str, Choices], vault: Vault, lease: UUID) -> Opened:
+    sending: list[Row] = []
+    settlements: list[Settlement] = []
+    for row in rows:
+        settlement = _settled(row, choices[row.user_id], lease)
+        if settlement:
+            settlements.append(settlement)
+        else:
+            sending.append(row)
+    loads: list[Load] = []
+    for group in _parcels(sending):
+        try:
+            loads.append(_load(group, vault))
+        except CannotOpenError:
+            why = "The channel's secret cannot be opened: its key is not in TOCSIN_SECRET_KEYS."
+            settlements += [Settlement(row.id, lease, DeliveryStatus.FAILED, why) for row in group]
+    return Opened(loads, settlements)
+
+
+def _settled(row: Row, choices: Choices, lease: UUID) -> Settlement | None:
+    """Return what becomes of a delivery that is not sent now; None: it is."""
+    if row.way_id is None:
+        return Settlement(row.id, lease, DeliveryStatus.CANCELLED, "The channel was deleted.")
+    if row.is_test:
+        return None
+    if row.if_unread and not row.is_unread:
+        return Settlement(row.id, lease, DeliveryStatus.SUPPRESSED, "It was read before.")
+    saying = saying_of(row, row.category, row)
+    person = Person(choices, row.timezone, row.email)
+    route = to_channel(saying, person, row, row.now, gathered=row.in_digest)
+    if route.outcome is Outcome.SKIP:
+        return Settlement(row.id, lease, DeliveryStatus.SUPPRESSED, route.reason)
+    if route.outcome is Outcome.DEFER:
+        return Settlement(
+            row.id, lease, DeliveryStatus.DEFERRED, route.reason, at=route.at, in_digest=route.in_digest
+        )
+    return None
+
+
+def _parcels(rows: Iterable[Row]) -> Iterable[list[Row]]:
+    """Put together what goes in one parcel: the digest of one recipient and channel."""
+    parcels: dict[object, list[Row]] = defaultdict(list)
+    for row in rows:
+        parcels[(row.user_id, row.channel_id) if row.in_digest else row.id].append(row)
+    return parcels.values()
+
+
+def _load(rows: Sequence[Row], vault: Vault) -> Load:
+    first = rows[0]
+    config, previous = _whole_config(first, vault)
+    parcel = Parcel(
+        first.id,
+        first.tenant_id,
+        Recipient(first.user_id, first.email, first.name, first.timezone),
+        config,
+        [_message(row) for row in rows],
+        previous,
+    )
+    strikes = {row.id: row.strikes for row in rows}
+    return Load(parcel, ChannelKind(first.kind), first.channel_id, strikes, first.is_test)
+
+
+def _message(row: Row) -> Message:
+    return Message(
+        row.notification_id,
+        row.type,
+        row.category,
+        row.severity,
+        row.title,
+        row.body,
+        row.said_at,
+        row.url,
+        row.actions,
+        row.targets,
+        row.data,
+    )
+
+
+def _whole_config(row: Row, vault: Vault) -> tuple[dict[str, str], list[str]]:
+    """Return a channel's config with its secrets in the clear, and the signing secrets rotated out of late."""
+    opened = {
+        name: vault.open(secret_place(row.tenant_id, row.channel_id, name), box)
+        for name, box in row.secrets.items()
+        if name in KEYS[ChannelKind(row.kind)]
+    }
+    previous = row.secrets.get("previous")
+    still_signs = previous and datetime.fromisoformat(previous["until"]) > row.now
+    place: Any = secret_place(row.tenant_id, row.channel_id, "secret")
+    return {**row.config, **opened}, [vault.open(place, previous["box"])] if still_signs else []
