@@ -375,3 +375,14 @@ async def test_cancelling_closes_the_connection() -> None:
         assert client._connections._idle == []
         assert await client.post(url(receiver), HEADERS, BODY) == Response(200)
     assert receiver.connections == 2
+
+
+async def test_cancelling_during_tls_closes_the_connection() -> None:
+    """A receiver that accepts and says nothing is hung up on when its time is over, not when we end."""
+    async with receiving(OK) as receiver, HttpClient(allow_private=True) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.post(f"https://127.0.0.1:{receiver.port}/", HEADERS, BODY)
+        async with asyncio.timeout(5):
+            await receiver.settled(0)
+    assert receiver.connections == 1
