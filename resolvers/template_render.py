@@ -34,8 +34,8 @@ def render(title_template: str, body_template: str, variables: Mapping[str, Any]
 
     variables: JSON of up to 64 KiB. What prints: None as nothing, true and lists as Python writes them.
     BAD_USER_INPUT names the variables, up to 100, that were needed where the templates got to: not one in a
-    branch that was not taken, nor one with a default. It also says where a template cannot be rendered with these variables,
-    and what is wrong with the title or the body that they make; it repeats no value.
+    branch that was not taken, nor one with a default. It also says where a template cannot be rendered with these
+    variables, and what is wrong with the title or the body that they make; it repeats no value.
     """
     title, body = _Rendering("title", variables), _Rendering("body", variables)
     title.run(title_template)
