@@ -50,8 +50,15 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
+@pytest.fixture
+async def shop(open_shop: Shop) -> Shop:
+    """Return the module's deployment, in whose outbox is nothing that another test left."""
+    await open_shop.eye.sql.execute("delete from tocsin.due")
+    return open_shop
+
+
 @pytest.fixture(scope="module")
-async def shop(superuser_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+async def open_shop(superuser_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """Run a deployment on a database of the module's own: workers look for work in all of it."""
     async with provision(superuser_url) as urls:
         settings = test_settings(urls, tmp_path_factory.mktemp("data"), allow_private_webhooks=True)

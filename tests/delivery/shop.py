@@ -97,7 +97,7 @@ class Tenant:
             "update tocsin.due set due_at = now() where tenant_id = $1 and due_at < 'infinity'", self.id
         )
         await self.eye.sql.execute(
-            "update tocsin.delivery set next_attempt_at = now() where tenant_id = $1 and next_attempt_at is not null",
+            "update tocsin.delivery set next_attempt_at = now() where tenant_id = $1 and next_attempt_at > now()",
             self.id,
         )
 

@@ -22,7 +22,7 @@ from tests.support import SECRET, Api, Urls, test_settings
 from tests.tocsin.processes import Tocsin, free_port
 from tocsin.cli import app
 
-KINDS: Sequence[str] = ("WEBHOOK",)
+KINDS: Sequence[str] = ("EMAIL", "SLACK", "WEBHOOK")
 SENDER = "tocsin@example.org"
 
 _NOTIFY = """mutation($input: NotifyInput!, $key: String!) {

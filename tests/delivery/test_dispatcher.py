@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from db.session import OUTBOX
-from delivery.dispatcher import POLL_SECONDS, Pace
+from delivery.dispatcher import POLL_SECONDS, Dispatcher, Pace
 from delivery.parcel import Parcel
 from delivery.sender import Result, Retry, Sent
 from live.hub import Waiter
@@ -41,16 +41,10 @@ async def test_a_result_after_the_lease_is_refused(shop: Shop) -> None:
     await tenant.channel()
     await tenant.notify("ada")
     dispatcher = shop.dispatcher(late, SHORT)
-    dispatcher._beat = asyncio.Event().wait  # type: ignore[assignment]  it is as good as stopped
-    first = asyncio.create_task(dispatcher.run())
-    await until(lambda: bool(late.begun))
+    assert await dispatcher._pick() == 1
     async with shop.working(prompt):
         await until(lambda: bool(prompt.done))
-        await until(lambda: bool(late.done))
-        await asyncio.sleep(0.3)
-    first.cancel()
-    with suppress(asyncio.CancelledError):
-        await first
+        await _over(dispatcher)
     assert [it.id for it in prompt.done] == [it.id for it in late.begun]
     assert await tenant.states() == [("SENT", None)]
     assert await shop.eye.rows("number, status_code, error", "attempt", tenant.id, "1") == [(1, 200, None)]
@@ -62,12 +56,8 @@ async def test_a_result_after_the_lease_that_nobody_took_over_is_refused(shop: S
     await tenant.channel()
     await tenant.notify("ada")
     dispatcher = shop.dispatcher(late, SHORT)
-    dispatcher._beat = asyncio.Event().wait  # type: ignore[assignment]
-    dispatcher._hand.rooms(["nobody"] * 50)  # so that it has no slot to pick it again
     assert await dispatcher._pick() == 1
-    while dispatcher._tasks:
-        await asyncio.wait([*dispatcher._tasks])
-    await dispatcher._settler.flush()
+    await _over(dispatcher)
     assert len(late.done) == 1
     assert [(it["status"], it["attempts"], it["strikes"]) for it in await tenant.log()] == [("SENDING", 0, 0)]
 
@@ -83,6 +73,27 @@ async def test_the_heartbeat_holds_what_takes_long(shop: Shop) -> None:
             await tenant.settled()
     assert (len(sender.done), len(other.begun)) == (1, 0)
     assert await tenant.states() == [("SENT", None)]
+
+
+async def _over(dispatcher: Dispatcher) -> None:
+    """Wait until what it has picked is over; nothing holds its leases meanwhile, as if it were stopped."""
+    while dispatcher._tasks:
+        await asyncio.wait([*dispatcher._tasks])
+    await dispatcher._settler.flush()
+
+
+async def test_what_is_picked_again_takes_no_slot_for_ever(shop: Shop) -> None:
+    """A worker that lost its leases picks its own work again; at the end all its slots are free."""
+    tenant, sender = shop.tenant(), Recorder(seconds=1.5)
+    await tenant.channel()
+    await tenant.notify("ada", "bob")
+    dispatcher = shop.dispatcher(sender, SHORT)
+    assert await dispatcher._pick() == 2
+    await asyncio.sleep(1.2)
+    assert await dispatcher._pick() == 2
+    assert dispatcher._hand._slots.free == SHORT.concurrency - 4
+    await _over(dispatcher)
+    assert dispatcher._hand._slots.free == SHORT.concurrency
 
 
 # -- poison ------------------------------------------------------------------------------------------------
