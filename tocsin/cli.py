@@ -18,6 +18,7 @@ import uvicorn
 from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.loops.auto import auto_loop_factory
 
 from db.embedded import EmbeddedError
 from db.migrate import is_current, newest
@@ -135,8 +136,12 @@ async def _require_safe_role(settings: Settings) -> None:
 def worker() -> None:
     """Run the jobs that nobody waits for: cleanup, every TOCSIN_CLEANUP_MINUTES. Several may run at once."""
     _log_to_stderr()
-    with _plain_errors(), environment(Settings()) as settings:
-        asyncio.run(run_until_signal(settings))
+    with (
+        _plain_errors(),
+        environment(Settings()) as settings,
+        asyncio.Runner(loop_factory=auto_loop_factory()) as runner,  # the loop that servers have, too
+    ):
+        runner.run(run_until_signal(settings))
 
 
 @app.command()
