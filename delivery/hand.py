@@ -1,12 +1,10 @@
 """What one worker has in hand: under which leases it holds what, and how much more it may take."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
-from delivery.slots import Slots
-
-_ENOUGH = 8
-"""Slots that must be free again before more is worth picking, unless nothing is left in hand."""
+from delivery.slots import ENOUGH, Slots
 
 
 class Hand:
@@ -16,11 +14,11 @@ class Hand:
         self._slots = Slots(size)
         self._emptied = emptied
         self._held: dict[tuple[UUID, UUID], str] = {}  # the tenants, by lease and id
-        self._freed = 0
+        self._freed: Counter[str] = Counter()
 
     def rooms(self, tenants: Iterable[str]) -> dict[str, int]:
         """Take the slots that each tenant may have now; return how many, where there are any."""
-        self._freed = 0
+        self._freed.clear()
         taken = {tenant_id: self._slots.take(tenant_id) for tenant_id in tenants}
         return {tenant_id: room for tenant_id, room in taken.items() if room}
 
@@ -40,9 +38,9 @@ class Hand:
         for id in ids:
             if tenant_id := self._held.pop((lease, id), None):
                 self._slots.give_back(tenant_id, 1)
-                self._freed += 1
-        if self._freed >= _ENOUGH or not self._held:
-            self._emptied()
+                self._freed[tenant_id] += 1
+                if self._freed[tenant_id] >= min(ENOUGH, self._slots.held(tenant_id)):
+                    self._emptied()
 
     def leases(self) -> tuple[list[str], list[UUID]]:
         """Return the tenants and the leases of all that is in hand."""
