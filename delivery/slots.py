@@ -10,8 +10,8 @@ class Slots:
     """A bounded number of slots, shared so that no tenant, and no few tenants, can take them all.
 
     A tenant may hold half as many as are left free (a dynamic threshold; Choudhury and Hahne 1998): alone a
-    third of all, and while n others are at their limit still one in n + 3. So slow receivers of one tenant
-    never keep another's deliveries waiting.
+    third of all, and beside n others one in n + 3 as soon as they have given back what is now too much; at
+    once, a third of what they have left. So slow receivers of one tenant never keep another's waiting.
 
     It takes them by the handful, for what is opened together costs little more than one: it gets none before
     it can have as many as it still holds, or ENOUGH.
