@@ -70,11 +70,11 @@ class Bench:
         whole = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path])} | environ
         process = subprocess.Popen([sys.executable, "-m", *words], env=whole, stdout=log, stderr=log)
         try:
-            while not self.receiver.count:
+            while not self.receiver.requests:
                 assert process.poll() is None, Path(log.name).read_text()
                 await asyncio.sleep(0.005)
             began = _cpu(process.pid), _postgres_cpu(self.postmaster)
-            while self.receiver.count < self.sends or not await is_drained():
+            while self.receiver.requests < self.sends or not await is_drained():
                 assert process.poll() is None, Path(log.name).read_text()
                 await asyncio.sleep(0.1)
             ended = _cpu(process.pid), _postgres_cpu(self.postmaster)
@@ -82,7 +82,7 @@ class Bench:
             process.terminate()
             process.wait()
             log.close()
-        assert self.receiver.count == self.sends, self.receiver.count
+        assert self.receiver.requests == self.sends, self.receiver.requests
         worker, postgres = ((end - begin) / self.sends * 1e6 for begin, end in zip(began, ended, strict=True))
         return Run(self.sends / self.receiver.seconds, worker, postgres)
 

@@ -29,7 +29,7 @@ async def _main(url: str, concurrency: int, batch: int) -> None:
         sender = WebhookSender(client)
         queue = PgQueuer(AsyncpgPoolDriver(pool))
 
-        @queue.entrypoint("send")
+        @queue.entrypoint("send")  # type: ignore[untyped-decorator,unused-ignore]
         async def send(job: Job) -> None:
             said = orjson.loads(job.payload or b"")
             message = Message(UUID(said["id"]), "build.done", "build", "NORMAL", "A build", "", _SAID_AT)

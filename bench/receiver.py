@@ -20,7 +20,7 @@ class Receiver(NamedTuple):
     counts: Any
 
     @property
-    def count(self) -> int:
+    def requests(self) -> int:
         """How many came since `reset`."""
         return int(self.counts[0])
 

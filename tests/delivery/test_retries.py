@@ -31,7 +31,7 @@ def chance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> f
 async def _attempts(tenant: Tenant) -> Attempts:
     return [
         tuple(it) for it in await tenant.eye.rows("number, status_code, error", "attempt", tenant.id, "1")
-    ]  # type: ignore[misc]
+    ]
 
 
 async def _rounds(shop: Shop, tenant: Tenant, sender: WebhookSender, seconds: list[float]) -> None:
