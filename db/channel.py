@@ -72,7 +72,12 @@ _INSERT = Write(
     .returning(channel)
 )
 _this = (in_tenant(channel), _c.id == bindparam("this", type_=Uuid))
-_LOCK = Write(select(channel).where(*_this).with_for_update())
+_LOCK = Write(select(channel, func.now().label("now")).where(*_this).with_for_update())
+# Who adds deliveries to it need not wait; who changes or deletes it must.
+_KEEP = Write(select(channel).where(*_this).with_for_update(key_share=True))
+_KEEP_ENABLED = Write(
+    select(channel).where(in_tenant(channel), _c.enabled).order_by(_c.id).with_for_update(key_share=True)
+)
 _DELETE = Write(delete(channel).where(*_this))
 
 
@@ -107,8 +112,18 @@ async def add(
 
 
 async def lock(tx: Transaction, id: UUID) -> Row | None:
-    """Return a channel, if it exists, and hold it: until the commit it gets no deliveries and no changes."""
+    """Return a channel and now, if it exists, and hold it: till the commit it gets no deliveries or changes."""
     return await tx.one(_LOCK, this=id)
+
+
+async def keep(tx: Transaction, id: UUID) -> list[Row]:
+    """Return a channel, if it exists, and keep it as it is until the commit; it still gets deliveries."""
+    return await tx.fetch(_KEEP, this=id)
+
+
+async def keep_enabled(tx: Transaction) -> list[Row]:
+    """Return all channels that are on, and keep them as they are until the commit."""
+    return await tx.fetch(_KEEP_ENABLED)
 
 
 async def change(tx: Transaction, id: UUID, values: Mapping[str, Any]) -> Row:
