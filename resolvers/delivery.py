@@ -1,7 +1,8 @@
 """The delivery log, and sending again what did not arrive."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import db.delivery
 from db.delivery import LogFilter
@@ -30,7 +31,19 @@ class Deliveries(Connection):
     total_count: int
 
 
-def log_filter(
+@allow(Role.ADMIN)
+async def deliveries(
+    ctx: Context, first: int | None, after: str | None, filter: Mapping[str, Any], *, with_total: bool
+) -> Deliveries:
+    """Return a page of the tenant's deliveries, newest first; filter: notification, channel, status, user."""
+    asked, wanted = window(PageArgs(first=first, after=after)), _log_filter(**filter)
+    rows = await db.delivery.page(ctx.reader, wanted, asked.position, asked.size + 1)
+    nodes, has_more = cut(rows, asked)
+    total = await db.delivery.count(ctx.reader, wanted) if with_total else 0
+    return Deliveries(nodes, asked, has_more, total)
+
+
+def _log_filter(
     notification: str | None = None,
     channel: str | None = None,
     status: Sequence[DeliveryStatus] | None = None,
@@ -44,18 +57,6 @@ def log_filter(
         user,
         tuple(sorted({it.value for it in status or ()})),
     )
-
-
-@allow(Role.ADMIN)
-async def deliveries(
-    ctx: Context, first: int | None, after: str | None, filter: LogFilter, *, with_total: bool
-) -> Deliveries:
-    """Return a page of the tenant's deliveries, newest first."""
-    asked = window(PageArgs(first=first, after=after))
-    rows = await db.delivery.page(ctx.reader, filter, asked.position, asked.size + 1)
-    nodes, has_more = cut(rows, asked)
-    total = await db.delivery.count(ctx.reader, filter) if with_total else 0
-    return Deliveries(nodes, asked, has_more, total)
 
 
 @allow(Role.ADMIN)

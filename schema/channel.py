@@ -138,8 +138,8 @@ class ChannelMutation:
 
     @strawberry.field(
         graphql_type=ChannelPayload | None,
-        description="A webhook's signing secret is shown once, here and in rotateChannelSecret. BAD_USER_INPUT lists "
-        "every wrong field, those of the config as config.url; a tenant has at most 50 channels. Admins.",
+        description="A webhook's signing secret is shown once, here and in rotateChannelSecret. BAD_USER_INPUT "
+        "lists every wrong field, those of the config as config.url; a tenant has at most 50 channels. Admins.",
     )
     async def create_channel(self, info: Info, input: ChannelInput) -> Any:
         """Make a channel."""

@@ -93,7 +93,7 @@ class DeliveryConnection:
     "is no restriction."
 )
 class DeliveryFilter:
-    """See resolvers.delivery.log_filter."""
+    """See db.delivery.LogFilter."""
 
     notification: strawberry.ID | None = strawberry.field(default=None, description="Of this notification.")
     channel: strawberry.ID | None = strawberry.field(default=None, description="Through this channel.")
@@ -134,9 +134,12 @@ class DeliveryQuery:
         filter: DeliveryFilter | None = None,
     ) -> Any:
         """List the tenant's deliveries."""
-        wanted = resolvers.delivery.log_filter(**given(filter) if filter else {})
         return await resolvers.delivery.deliveries(
-            info.context, first, after, wanted, with_total="totalCount" in selected(info)
+            info.context,
+            first,
+            after,
+            given(filter) if filter else {},
+            with_total="totalCount" in selected(info),
         )
 
     @strawberry.field(

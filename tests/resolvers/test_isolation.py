@@ -55,14 +55,20 @@ MANAGED = {
     "removeRecipient": "mutation($id: ID!) { removeRecipient(id: $id) }",
     "createAgent": 'mutation { createAgent(name: "a") { key } }',
     "revokeAgent": "mutation($id: ID!) { revokeAgent(id: $id) { id } }",
+    "deliveries": "query($id: ID!) { deliveries(filter: {notification: $id}) { nodes { id } } }",
+    "explainDelivery": 'query($id: ID!) { explainDelivery(user: $id, type: "a") { outcome } }',
+    "retryDelivery": "mutation($id: ID!) { retryDelivery(id: $id) { id } }",
+    "testChannel": "mutation($id: ID!) { testChannel(id: $id) { id } }",
+    "sendTestNotification": "mutation { sendTestNotification { id } }",
+    "rotateChannelSecret": "mutation($id: ID!) { rotateChannelSecret(id: $id) { secret } }",
 }
 # Their own tests ask them as everybody: test_channel_changes, test_template, test_settings, test_dispatch,
-# test_preference_change.
+# test_preference_change, test_notify.
 OWN_TESTS = {
-    OperationType.QUERY: {"templates", "settings", "dispatchMethods"},
+    OperationType.QUERY: {"templates", "settings", "dispatchMethods", "notifyRequest"},
     OperationType.MUTATION: {
         *("createChannel", "updateChannel", "deleteChannel", "updateSettings", "updatePreferences"),
-        *("createTemplate", "updateTemplate", "deleteTemplate"),
+        *("createTemplate", "updateTemplate", "deleteTemplate", "notify"),
     },
 }
 LIVE = {"stats": WATCH_STATS, "inboxEvents": WATCH_EVENTS}
