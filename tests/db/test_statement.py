@@ -91,7 +91,7 @@ VALUES: dict[str, Any] = {
     **dict.fromkeys(("request_id", "template", "lease"), ID),
     **dict.fromkeys(("caller", "idempotency_key", "position", "way"), "a"),
     **dict.fromkeys(("recipients", "done", "created", "suppressed", "escalate_minutes", "most"), 3),
-    **dict.fromkeys(("recipient_ids", "channels", "tenants"), ["a"]),
+    **{name: ["a"] for name in ("recipient_ids", "channels", "tenants")},
     **{name: [ID] for name in ("notification_ids", "leases")},
     "fingerprint": b"a",
     "until": NOW,
