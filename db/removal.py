@@ -13,6 +13,7 @@ from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
 from db.tables import (
     delivery,
+    due,
     event,
     inbox,
     inbox_count,
@@ -37,6 +38,13 @@ _IS_KNOWN = Read(
 # What was said to nobody else goes with its deliveries, and those with their attempts. The outbox holds ids
 # only: a worker drops what is no longer there.
 _to_nobody_else = (in_tenant(request), request.c.recipient_ids == cast(array([USER_ID]), ARRAY(Text)))
+# Workers hold the outbox's rows, in this order, before they touch deliveries.
+_HOLD_WORK = Write(
+    select(due.c.id)
+    .where(in_tenant(due), in_tenant(delivery), due.c.id == delivery.c.id, delivery.c.user_id == USER_ID)
+    .order_by(due.c.id)
+    .with_for_update(of=due)
+)
 # Before the inbox is locked: a worker that fans one out locks it first, and then the inbox.
 _TAKE_BACK = Write(delete(request).where(*_to_nobody_else))
 _ERASE = (
@@ -76,6 +84,7 @@ async def erase(tx: Transaction) -> bool:
     known = await tx.one(_IS_KNOWN)
     if not known or not known["known"]:
         return False
+    await tx.fetch(_HOLD_WORK)
     await tx.fetch(_TAKE_BACK)
     await lock(tx)
     await lock_preferences(tx, str(tx.scope.user_id))
