@@ -85,7 +85,7 @@ def _database_fault(error: BaseException) -> str:
         return f"{said}. A superuser can allow it: GRANT tocsin_app, tocsin_worker TO the role in the URL."
     return (
         f"{said}. Migrate as the database's owner, with CREATEROLE or after a superuser's"
-        " CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker."
+        " CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker; CREATE ROLE tocsin_host."
     )
 
 

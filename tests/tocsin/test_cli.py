@@ -135,7 +135,8 @@ async def test_a_migration_that_may_not(empty: Urls, tmp_path: Path) -> None:
     database = make_url(empty.server).database
     assert done.err == (
         f"The database cannot be used: permission denied for database {database}. Migrate as the database's"
-        " owner, with CREATEROLE or after a superuser's CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker.\n"
+        " owner, with CREATEROLE or after a superuser's CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker;"
+        " CREATE ROLE tocsin_host.\n"
     )
     done = Tocsin(tmp_path, {"database_url": empty.owner}).run("dev", "--port", "1024")
     assert (done.code, done.out) == (1, "")
