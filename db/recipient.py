@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Text, bindparam, or_, select
 
 from db.patch import Patch
-from db.session import Reader, Row, Transaction
+from db.session import Reader, Row, Source, Transaction
 from db.statement import Read, in_tenant
 from db.tables import recipient
 
@@ -36,6 +36,14 @@ async def timezone(reader: Reader, id: str) -> str | None:
     row = await reader.one(_TIMEZONE, who=id)
     known: str | None = row["timezone"] if row else None
     return known
+
+
+_EXISTS = Read(select(_r.id).where(in_tenant(recipient), _r.id == _WHO))
+
+
+async def exists(source: Source, id: str) -> bool:
+    """Tell whether somebody is in the directory: everybody who was ever notified, unless removed since."""
+    return await source.one(_EXISTS, who=id) is not None
 
 
 async def upsert(tx: Transaction, patches: Mapping[str, Mapping[str, Any]]) -> list[Row]:

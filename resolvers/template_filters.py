@@ -1,12 +1,12 @@
 """The filters and tests that templates may use: Jinja's, as far as what they are given bounds their work."""
 
+import html
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import filters as jinja
-from markupsafe import escape
 
 MAX_TEXT = 65_536
 _MAX_PRECISION = 15
@@ -157,8 +157,8 @@ FILTERS: Mapping[str, Filter] = {
     "count": Filter(len, weight=0),
     "d": Filter(_default, weight=0, takes_absent=True),
     "default": Filter(_default, weight=0, takes_absent=True),
-    "e": Filter(lambda value: str(escape(text(value)))),
-    "escape": Filter(lambda value: str(escape(text(value)))),
+    "e": Filter(lambda value: html.escape(text(value))),
+    "escape": Filter(lambda value: html.escape(text(value))),
     "first": Filter(_first, weight=0),
     "float": Filter(lambda value, default=0.0: _number(value, float, default)),
     "int": Filter(lambda value, default=0: _number(value, int, default)),

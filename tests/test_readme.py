@@ -10,7 +10,7 @@ from tests.support import Api
 _BLOCKS = re.findall(
     r"```graphql\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), flags=re.DOTALL
 )
-_QUERY, _MUTATION, _SUBSCRIPTION = _BLOCKS
+_QUERY, _MUTATION, _SUBSCRIPTION, _NOTIFY = _BLOCKS
 
 
 @pytest.fixture
@@ -43,3 +43,14 @@ async def test_the_subscription(reader: Api.User) -> None:
         event = (await feed.next())["inboxEvents"]
     assert event["stats"]["unread"] == 2
     assert len(event["ids"]) == 2
+
+
+async def test_notify(agent: Api.User, grace: Api.User) -> None:
+    """The first time it is stored, the second time only answered."""
+    said = [(await agent.data(_NOTIFY))["notify"] for _ in range(2)]
+    assert [(it["created"], it["replayed"], it["request"]["status"]) for it in said] == [
+        (1, False, "DONE"),
+        (1, True, "DONE"),
+    ]
+    page = (await grace.data("{ notifications { totalCount nodes { title } } }"))["notifications"]
+    assert page == {"totalCount": 1, "nodes": [{"title": "**2.0** is out"}]}

@@ -15,8 +15,10 @@ from db.safety import unsafe_role
 from db.session import OUTAGE, Database, open_database
 from live.hub import Hub
 from live.postgres import postgres_hub
+from resolvers import unsubscribe as links
 from resolvers.context import Context, Deployment
 from resolvers.principal import Principal
+from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
 from tocsin.access import Access
@@ -27,6 +29,7 @@ from tocsin.http import GraphQLEndpoint
 from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.settings import Settings
+from tocsin.unsubscribe import router as unsubscribe_router
 
 _GRAPHIQL = Path(__file__).parent / "graphiql"
 # The tightest under which GraphiQL works: its editor writes styles of its own and draws with data: images.
@@ -70,6 +73,14 @@ class Server:
     def operation(self, principal: Principal | None) -> Context:
         """Return the context of one operation."""
         return Context(principal, self.database, self.hub, self._deployment)
+
+    def link(self, token: str) -> Link | None:
+        """Return what a link in a mail stands for."""
+        return links.read(self._deployment.vault, token)
+
+    async def unsubscribe(self, link: Link) -> None:
+        """Do what a link in a mail stands for."""
+        await links.unsubscribe(self.database, link)
 
     async def is_ready(self) -> bool:
         """Tell whether the database answers and has the migrations of this code."""
@@ -124,6 +135,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     app = FastAPI(title="Tocsin", openapi_url=None, lifespan=lifespan)
     app.state.server = server
     app.include_router(_endpoint(settings, server))
+    app.include_router(unsubscribe_router(server.link, server.unsubscribe))
     _add_health(app, server)
     if settings.graphiql:
         app.mount("/graphiql", _Assets(directory=_GRAPHIQL / "assets"))

@@ -64,6 +64,24 @@ class Settings(BaseSettings):
         "trust.",
     )
 
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server: smtp://USER:PASSWORD@HOST:587 uses STARTTLS when that is offered, smtps:// TLS "
+        "from the start. Credentials are sent encrypted only, unless the host is this machine. Unset: no mail.",
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s<>?#]+$",
+        description="Where the server is reached from outside, for the List-Unsubscribe header of mails. Unset: "
+        "no such header.",
+    )
+    apprise_services: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
+        (),
+        description="JSON list of the URL schemas that channels of the kind APPRISE may have, such as discord. "
+        "Whoever makes channels can reach any host by a schema that takes one (json, xml, form, ntfy, mailto "
+        "and many more), so list only those of one fixed service, or trust your admins.",
+    )
+
     worker_concurrency: int = Field(
         96,
         ge=4,

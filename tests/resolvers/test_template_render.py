@@ -60,7 +60,7 @@ SAME_AS_JINJA = [
     "{{ nothing }}|{{ user.team }}|{{ true }}|{{ user.tags }}|{{ flags }}|{{ price }}",
     "{% if n > 2 and not empty %}many{% elif n == 2 %}two{% else %}few{% endif %}",
     "{% if n in [1, 2] %}a{% elif 'a' in user.tags %}b{% endif %}{% if 1 < n <= 3 %}c{% endif %}",
-    "{% for it in builds %}{{ loop.index }}/{{ loop.length }} {{ it.name }}{{ '' if loop.last else ', ' }}{% endfor %}",
+    "{% for it in builds %}{{ loop.index }}/{{ loop.length }}{{ it.name if loop.last else '+' }}{% endfor %}",
     "{% for it in builds if it.ok %}{{ loop.index0 }}{{ it.name }}{{ loop.revindex }}{% endfor %}",
     "{% for it in empty %}x{% else %}none{% endfor %}{% for it in flags %}{{ it }}{% endfor %}",
     "{% for key, value in flags | items %}{{ key }}={{ value }};{% endfor %}",

@@ -1,6 +1,8 @@
 """The vault: what it seals opens in its place, and nowhere else."""
 
-from base64 import b64decode, b64encode
+import hmac
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
 
 import pytest
 
@@ -72,3 +74,44 @@ def test_a_damaged_box_does_not_open() -> None:
             vault.open(PLACE, Box(key="k1", box=text))
         assert not text or text not in str(refused.value)
     assert len(texts) == len(whole) + 4
+
+
+def test_what_was_signed_verifies() -> None:
+    """A signature names its key and is text that fits a URL."""
+    signature = Vault({"k1": OLD}).sign("links", "hello ü")
+    assert re.fullmatch(r"k1\.[A-Za-z0-9_-]{43}", signature)
+    assert Vault({"k1": OLD}).verify("links", "hello ü", signature)
+
+
+def test_a_signature_holds_for_one_purpose_and_one_text() -> None:
+    """Neither another text, nor another purpose, nor another key under the same name verifies."""
+    vault = Vault({"k1": OLD})
+    signature = vault.sign("links", "hello")
+    assert not vault.verify("links", "hello!", signature)
+    assert not vault.verify("cookies", "hello", signature)
+    assert not Vault({"k1": NEW}).verify("links", "hello", signature)
+
+
+def test_the_signature_is_an_hmac_by_a_derived_key() -> None:
+    """HKDF-SHA256 of RFC 5869 with the purpose as its info, written out, then HMAC-SHA256."""
+    extracted = hmac.digest(bytes(32), OLD, "sha256")
+    key = hmac.digest(extracted, b"links\x01", "sha256")
+    mac = urlsafe_b64encode(hmac.digest(key, b"hello", "sha256")).decode().rstrip("=")
+    assert Vault({"k1": OLD}).sign("links", "hello") == f"k1.{mac}"
+
+
+def test_signing_keys_rotate() -> None:
+    """The first key signs, the others still verify; without its key a signature is none."""
+    old, both, new = Vault({"k1": OLD}), Vault({"k2": NEW, "k1": OLD}), Vault({"k2": NEW})
+    signature = old.sign("links", "hello")
+    assert both.verify("links", "hello", signature)
+    assert not new.verify("links", "hello", signature)
+    assert both.sign("links", "hello") == new.sign("links", "hello")
+
+
+@pytest.mark.parametrize(
+    "signature", ["", ".", "k1", "k1.", "k2.AAAA", "k1.ü", "k1.\ud800", "k1.AAAA=", "\x00"]
+)
+def test_what_is_no_signature(signature: str) -> None:
+    """Any text may be asked about."""
+    assert not Vault({"k1": OLD}).verify("links", "hello", signature)

@@ -44,6 +44,8 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "jwt_algorithm": "ES256",
         "jwt_leeway_seconds": "7",
         "allowed_origins": '["https://app.example"]',
+        "public_url": "https://tocsin.example/inbox",
+        "apprise_services": '["discord"]',
         "graphiql": "false",
         "allow_private_webhooks": "true",
         "max_body_bytes": "4096",
@@ -75,6 +77,11 @@ def test_they_cannot_be_changed() -> None:
         ("allowed_origins", '"https://app.example"'),
         ("allowed_origins", "[1]"),
         ("graphiql", "perhaps"),
+        ("public_url", "tocsin.example"),
+        ("public_url", "https://tocsin.example/\r\nBcc: x"),
+        ("public_url", "https://tocsin.example/>"),
+        ("public_url", "https://tocsin.example/\n"),
+        ("apprise_services", "discord"),
     ],
 )
 def test_a_wrong_one_is_named(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,5 +95,5 @@ def test_a_wrong_one_is_named(name: str, text: str, monkeypatch: pytest.MonkeyPa
 def test_secrets_are_not_shown() -> None:
     """Neither repr nor str of the settings has a password or key in it."""
     secret = SecretStr("hunter2 and some more")
-    settings = Settings(jwt_secret=secret, database_url=secret, owner_database_url=secret)
+    settings = Settings(jwt_secret=secret, database_url=secret, owner_database_url=secret, smtp_url=secret)
     assert "hunter2" not in f"{settings!r} {settings}"
