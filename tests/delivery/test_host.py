@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+import db.tenant
 import db.work
 from db.session import Database
 from db.types import WorkKind
-from delivery import fan_out
+from delivery import cleanup, fan_out
 from resolvers.principal import Role
 from tests.delivery.support import Eye
 from tests.host import Host, open_host
@@ -88,6 +89,18 @@ async def test_everyone_gets_it(host: Host, worker: Database, admin: Api.User, e
     assert await eye.rows("user_id, title", "notification", tenant, "1") == [
         (f"user-{n}", "Order 17 is paid") for n in range(3)
     ]
+
+
+async def test_a_directory_without_anybody(host: Host, worker: Database, eye: Eye, tenant: str) -> None:
+    """The request is done, and its tenant known, so that cleanup finds it when it is old."""
+    await host.notify(tenant)
+    await _work(worker, tenant)
+    assert await eye.rows("status, recipients", "request", tenant, "1") == [("DONE", 0)]
+    await eye.sql.execute(
+        "update tocsin.request set created_at = now() - interval '31 days' where tenant_id = $1", tenant
+    )
+    assert tenant in await db.tenant.ids(worker)
+    assert await cleanup.drop_requests(worker, tenant, 30) == 1
 
 
 async def test_the_same_key_reaches_people_once(host: Host, worker: Database, eye: Eye, tenant: str) -> None:
