@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,14 +12,13 @@ from typing import Self
 import httpcore
 
 from delivery import destination
-from delivery.addresses import AddressNotAllowedError, Resolve, look_up, public_addresses
+from delivery.addresses import AddressNotAllowedError, Resolve, look_up
+from delivery.connections import Connections, Network
 from delivery.retry import retry_after
 
 CONNECT_SECONDS = 5.0
 """For each step of connecting: the look-up, the connection, and TLS."""
 MAX_CONNECTIONS = 100
-_KEEP_ALIVE_SECONDS = 4.0  # common servers hang up after 5
-_MAX_ADDRESSES = 4  # that are tried of one name
 _MAX_BODY_BYTES = 65_536
 _BODY_SECONDS = 1.0
 
@@ -78,21 +77,14 @@ class HttpClient:
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self._allow_private = allow_private
-        # The pool has no limit of its own: a request that waits in it and is cancelled can leave a place taken.
-        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
-        self._connections = httpcore.AsyncConnectionPool(
-            ssl_context=tls or httpcore.default_ssl_context(),
-            max_connections=None,
-            max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=_KEEP_ALIVE_SECONDS,
-            network_backend=_Guard(resolve, network or httpcore.AnyIOBackend(), allow_private=allow_private),
-        )
+        trusted, backend = tls or httpcore.default_ssl_context(), network or httpcore.AnyIOBackend()
+        self._connections = Connections(Network(resolve, backend, trusted, allow_private), MAX_CONNECTIONS)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._connections.aclose()
+        await self._connections.close()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Send a body and return what is answered, whatever its status; HttpError if nothing is.
@@ -103,56 +95,18 @@ class HttpClient:
             to = destination.read(url, allow_http=self._allow_private)
         except ValueError:
             raise HttpError("The URL is not allowed.", final=True) from None
+        target = httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=to.target)
+        fields = [("Host", to.authority), *headers.items()]
+        limits = {"timeout": {"connect": CONNECT_SECONDS}}
         with _failures_told():
             async with (
-                self._places,
-                self._connections.stream(
-                    "POST",
-                    httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=to.target),
-                    headers=[("Host", to.authority), *headers.items()],
-                    content=body,
-                    extensions={"timeout": {"connect": CONNECT_SECONDS}},
+                self._connections.to(to) as connection,
+                connection.stream(
+                    "POST", target, headers=fields, content=body, extensions=limits
                 ) as response,
             ):
                 await _drain(response)
                 return Response(response.status, _retry_after(response))
-
-
-class _Guard(httpcore.AsyncNetworkBackend):
-    """Makes connections, to public addresses only unless all are allowed."""
-
-    def __init__(
-        self, resolve: Resolve, network: httpcore.AsyncNetworkBackend, *, allow_private: bool
-    ) -> None:
-        self._resolve = resolve
-        self._network = network
-        self._allow_private = allow_private
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to one of the host's addresses, tried in turn, each for an equal share of the time."""
-        async with asyncio.timeout(timeout):
-            addresses = (await self._addresses(host))[:_MAX_ADDRESSES]
-        failure: Exception = socket.gaierror(socket.EAI_NONAME, "no address")
-        for address in addresses:
-            try:
-                return await self._network.connect_tcp(
-                    address, port, timeout and timeout / len(addresses), local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-    async def _addresses(self, host: str) -> Sequence[str]:
-        if self._allow_private:
-            return await self._resolve(host)
-        return await public_addresses(host, self._resolve)
 
 
 async def _drain(response: httpcore.Response) -> None:
@@ -193,8 +147,7 @@ def _sentence(error: Exception) -> str:
     return next(words for kinds, words in _SENTENCES if any(isinstance(cause, kinds) for cause in causes))
 
 
-def _causes(error: object) -> Iterator[BaseException]:
-    """Yield an error and what it was caused by; httpcore drops the __cause__ and keeps it as argument."""
-    while isinstance(error, BaseException):
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
         yield error
-        error = error.__cause__ or (error.args[0] if error.args else None)
+        error = error.__cause__

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from jinja2 import nodes
 
 from resolvers.errors import bad_input
-from resolvers.inputs import text_problem
+from resolvers.inputs import MAX_LIST, text_problem
 from resolvers.template import MAX_BODY, MAX_TITLE
 from resolvers.template_expression import STEP, Evaluator, MissingError
 from resolvers.template_filters import Absent, TooMuchError, bounded
@@ -33,15 +33,15 @@ def render(title_template: str, body_template: str, variables: Mapping[str, Any]
     """Render both templates; white space around the title is dropped.
 
     variables: JSON of up to 64 KiB. What prints: None as nothing, true and lists as Python writes them.
-    BAD_USER_INPUT names every variable that was needed where the templates got to: not one in a branch that
-    was not taken, nor one with a default. It also says where a template cannot be rendered with these variables,
-    and what is wrong with the title or the body that they make; it repeats no value.
+    BAD_USER_INPUT names the variables, up to 100, that were needed where the templates got to: not one in a
+    branch that was not taken, nor one with a default. It also says where a template cannot be rendered with these
+    variables, and what is wrong with the title or the body that they make; it repeats no value.
     """
     title, body = _Rendering("title", variables), _Rendering("body", variables)
     title.run(title_template)
     body.run(body_template)
     if problems := [*dict.fromkeys(title.problems + body.problems)]:
-        raise bad_input(*problems)
+        raise bad_input(*problems[:MAX_LIST])
     made = Rendered(title.text.strip(), body.text)
     checks = {"title": text_problem(made.title, 1, MAX_TITLE), "body": text_problem(made.body, 0, MAX_BODY)}
     if faults := [("variables", f"the {part} that they make {it}") for part, it in checks.items() if it]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,7 +22,7 @@ Step = Callable[["PostOffice", SMTP], Awaitable[str]]
 class PostOffice:
     """What arrived, over how many connections, and how each command is answered.
 
-    answers: by command (MAIL, RCPT, DATA), the next answers; then all is accepted.
+    answers: by command (MAIL, RCPT, DATA), the next answers; then all is accepted. is_awaited: set by `never`.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,7 @@ class PostOffice:
         self.commands: list[str] = []
         self.logins: list[tuple[bytes, bytes, bool]] = []
         self.answers: dict[str, list[str | Step]] = {}
+        self.is_awaited = asyncio.Event()
 
     async def _answer(self, command: str, server: SMTP) -> str:
         self.commands.append(command)
@@ -112,10 +113,21 @@ async def hang_up(_office: PostOffice, server: SMTP) -> str:
     return "250 nobody hears this"
 
 
-async def never(_office: PostOffice, _server: SMTP) -> str:
+async def never(office: PostOffice, _server: SMTP) -> str:
     """Leave the client waiting."""
+    office.is_awaited.set()
     await asyncio.Event().wait()
     return ""
+
+
+async def cancel_meanwhile(office: PostOffice, sending: Coroutine[Any, Any, object]) -> None:
+    """Begin to send, and cancel it once the server leaves it waiting."""
+    task = asyncio.create_task(sending)
+    async with asyncio.timeout(10):
+        await office.is_awaited.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
 
 
 def certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:

@@ -37,7 +37,7 @@ class Receiver:
     """Listens; answers each request with the next of its answers, the last one again and again.
 
     hangs_up: closes after an answer; otherwise it waits for the next request. greeting: is said first.
-    names: what TLS was asked for.
+    open: its connections now. names: what TLS was asked for.
     """
 
     def __init__(self, *answers: bytes, hangs_up: bool, greeting: bytes) -> None:
@@ -48,12 +48,12 @@ class Receiver:
         self.requests: list[Request] = []
         self.names: list[str | None] = []
         self.host, self.port = "", 0
-        self._open: set[asyncio.StreamWriter] = set()
+        self.open: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection's requests."""
         self.connections += 1
-        self._open.add(writer)
+        self.open.add(writer)
         writer.write(self.greeting)
         with suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             while self.answers:
@@ -65,14 +65,19 @@ class Receiver:
         await self._close(writer)
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:
-        self._open.discard(writer)
+        self.open.discard(writer)
         writer.close()
         with suppress(ConnectionError, ssl.SSLError):
             await writer.wait_closed()
 
+    async def settled(self, connections: int) -> None:
+        """Return when no more connections than these are open."""
+        while len(self.open) > connections:  # noqa: ASYNC110  it closes them itself, too
+            await asyncio.sleep(0.01)
+
     async def close(self) -> None:
         """Hang up on everybody."""
-        for writer in [*self._open]:
+        for writer in [*self.open]:
             await self._close(writer)
 
 

@@ -69,7 +69,7 @@ async def outbox(vault: Vault, tenant: str) -> list[str]:
 
 async def test_each_recipient_has_a_row(agent: Api.User, ada: Api.User, grace: Api.User) -> None:
     """The payload names the rows; each is unread, and whole, in its own inbox."""
-    said = {
+    said: dict[str, Any] = {
         "category": "builds",
         "severity": "HIGH",
         "body": "It *failed*.",

@@ -406,7 +406,7 @@ def once(template: str, variables: dict[str, Any]) -> float:
 
 @pytest.mark.parametrize("template", BOMBS, ids=lambda it: it[:40])
 def test_no_template_costs_much(template: str) -> None:
-    """With 64 KiB of variables, 50 ms of CPU and 10 MB at the most, whatever comes of it."""
+    """With up to 160 kB of variables, 50 ms of CPU and 10 MB at the most, whatever comes of it."""
     variables = BOMBS[template]
     assert len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode()) < 160_000
     assert cost(template, variables) < 0.05
