@@ -2,16 +2,41 @@
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from tests.db.support import PERSONAL, SHARED, Connection
+from tests.db.support import PERSONAL, SERVICE, SHARED, WORK, Connection
 
 EXEMPT = ("alembic_version", "tenant")
 ROLES = ("tocsin_app", "tocsin_worker")
 FUNCTIONS = ("current_tenant", "current_user_id", "is_service")
 
 _IN_TENANT = "tenant_id = (select tocsin.current_tenant())"
+_BY_SERVICE = f"({_IN_TENANT}) and (select tocsin.is_service())"
 _OWNED = f"({_IN_TENANT}) and ((user_id = (select tocsin.current_user_id())) or (select tocsin.is_service()))"
-_CONDITIONS = {**dict.fromkeys(PERSONAL, _OWNED), **dict.fromkeys(SHARED, _IN_TENANT)}
+_SAID_TO_ONE = f"({_IN_TENANT}) and (recipient_ids = array[(select tocsin.current_user_id())])"
+
+
+class Policy(NamedTuple):
+    """A policy, its conditions as `_plain` gives them; check None: none of its own."""
+
+    using: str
+    check: str | None
+    roles: tuple[str, ...] = ("public",)
+    command: str = "ALL"
+    permissive: str = "PERMISSIVE"
+
+
+_APP, _WORKER = ROLES
+# By table and name. Without a context only `worker` lets anybody see anything, and that only ids.
+POLICIES: Mapping[tuple[str, str], Policy] = {
+    **{(table, "isolation"): Policy(_OWNED, _OWNED) for table in PERSONAL},
+    **{(table, "isolation"): Policy(_IN_TENANT, _IN_TENANT) for table in SHARED},
+    ("request", "isolation"): Policy(_BY_SERVICE, _BY_SERVICE, (_APP, _WORKER)),
+    ("request", "own_select"): Policy(_SAID_TO_ONE, None, (_APP,), "SELECT"),
+    ("request", "own_delete"): Policy(_SAID_TO_ONE, None, (_APP,), "DELETE"),
+    ("due", "isolation"): Policy(_IN_TENANT, _IN_TENANT, (_APP,)),
+    ("due", "worker"): Policy("true", "true", (_WORKER,)),
+}
 
 _READ, _WRITE, _ALL = "SELECT", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
@@ -21,7 +46,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "agent": _WRITE,
         "attempt": _WRITE,
         "channel": _ALL,
-        "delivery": _WRITE,
+        "delivery": _ALL,
+        "due": _ALL,
         "event": _ALL,
         "inbox": _WRITE,
         "inbox_count": _ALL,
@@ -30,13 +56,14 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "preference": _ALL,
         "recipient": _ALL,
         "removal": _WRITE,
+        "request": _ALL,
         "settings": _WRITE,
         "template": _ALL,
     },
     "tocsin_worker": {
         "alembic_version": _READ,
         "tenant": "INSERT SELECT",
-        **dict.fromkeys((*PERSONAL, *SHARED), _ALL),
+        **dict.fromkeys((*PERSONAL, *SHARED, *SERVICE, *WORK), _ALL),
     },
 }
 
@@ -52,7 +79,7 @@ async def _tables(connection: Connection) -> list[str]:
         "select relname, relrowsecurity, relforcerowsecurity from pg_class"
         " where relnamespace = 'tocsin'::regnamespace and relkind in ('r', 'p', 'f', 'm')"
     )
-    known = {*PERSONAL, *SHARED, *EXEMPT}
+    known = {*PERSONAL, *SHARED, *SERVICE, *WORK, *EXEMPT}
     found = {row["relname"] for row in rows}
     guarded = [row for row in rows if row["relname"] not in EXEMPT]
     return [
@@ -72,21 +99,22 @@ def _plain(expression: str | None) -> str | None:
 
 
 async def _policies(connection: Connection) -> list[str]:
-    rows = await connection.fetch("select * from pg_policies where schemaname = 'tocsin' order by tablename")
-    found = [(row["tablename"], row["policyname"]) for row in rows]
-    wanted = [(table, "isolation") for table in sorted(_CONDITIONS)]
-    result = [f"{table} has not just the policy isolation" for table, _ in {*found} ^ {*wanted}]
-    for row in rows:
-        table, condition = row["tablename"], _CONDITIONS.get(row["tablename"])
-        shape = (row["permissive"], row["cmd"], row["roles"])
-        if shape != ("PERMISSIVE", "ALL", ["public"]):
-            result.append(f"{table}'s policy is {shape}")
-        result += [
-            f"{table} {column}: {row[column]}"
-            for column in ("qual", "with_check")
-            if _plain(row[column]) != condition
-        ]
-    return result
+    rows = await connection.fetch("select * from pg_policies where schemaname = 'tocsin'")
+    found = {
+        (row["tablename"], row["policyname"]): Policy(
+            str(_plain(row["qual"])),
+            _plain(row["with_check"]),
+            tuple(row["roles"]),
+            row["cmd"],
+            row["permissive"],
+        )
+        for row in rows
+    }
+    return [
+        f"policy {name} of {table} is {found.get((table, name))}"
+        for table, name in sorted(found.keys() | POLICIES.keys())
+        if found.get((table, name)) != POLICIES.get((table, name))
+    ]
 
 
 async def _roles(connection: Connection) -> list[str]:
