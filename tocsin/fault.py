@@ -24,20 +24,19 @@ def plain_errors() -> Iterator[None]:
         yield
     except ValidationError as error:
         wrong = "; ".join(f"{variable(str(it['loc'][0]))}: {it['msg']}" for it in error.errors())
-        fail(f"Settings: {wrong}")
+        _fail(f"Settings: {wrong}")
     except (ConfigurationError, EmbeddedError, AlreadyRunningError) as error:
-        fail(str(error))
+        _fail(str(error))
     except CommandError as error:
-        fail(f"The database was migrated by a newer Tocsin than this one. ({error})")
+        _fail(f"The database was migrated by a newer Tocsin than this one. ({error})")
     except OSError as error:
         where = error.filename or "The database cannot be reached"
-        fail(f"{where}: {error.strerror or error or type(error).__name__}")
+        _fail(f"{where}: {error.strerror or error or type(error).__name__}")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
-        fail(_database_fault(error))
+        _fail(_database_fault(error))
 
 
-def fail(message: str) -> NoReturn:
-    """Say it in red and end with the exit code 1."""
+def _fail(message: str) -> NoReturn:
     typer.secho(message, fg="red", err=True)
     raise typer.Exit(1)
 
