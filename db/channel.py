@@ -139,3 +139,26 @@ async def switch_off(tx: Transaction, id: UUID) -> None:
 async def remove(tx: Transaction, id: UUID) -> None:
     """Delete a channel; its deliveries stay, without one."""
     await tx.fetch(_DELETE, this=id)
+
+
+# -- secrets -----------------------------------------------------------------------------------------------
+
+_LOCK_SEALED = Write(
+    select(_c.id, _c.secrets, func.now().label("now"))
+    .where(in_tenant(channel), _c.secrets != func.jsonb_build_object())
+    .order_by(_c.id)
+    .with_for_update()
+)
+_RESEAL = Write(
+    update(channel).where(*_this).values(secrets=bindparam("secrets", type_=_c.secrets.type)).returning(_c.id)
+)
+
+
+async def lock_sealed(tx: Transaction) -> list[Row]:
+    """Return id and secrets of all channels that have any, and now; hold them until the commit."""
+    return await tx.fetch(_LOCK_SEALED)
+
+
+async def reseal(tx: Transaction, id: UUID, secrets: Mapping[str, Any]) -> None:
+    """Store the same secrets in other boxes; to everybody the channel is as it was."""
+    await tx.only(_RESEAL, this=id, secrets=dict(secrets))
