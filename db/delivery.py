@@ -12,10 +12,13 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
+    case,
     cast,
     column,
+    exists,
     extract,
     func,
     insert,
@@ -39,15 +42,27 @@ from db.types import DeliveryStatus, Position
 _d = delivery.c
 _KEYS = bindparam("keys", type_=ARRAY(Uuid))
 
+_SENDING = DeliveryStatus.SENDING.value
+_WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]
+# What waits and is held by a worker is being sent: the lease is the truth, also after a crash.
+_is_held = exists(
+    select(due.c.id).where(
+        in_tenant(due), due.c.id == _d.id, due.c.lease.is_not(None), due.c.due_at > func.now()
+    )
+)
+_is_waiting_here = or_(*(_d.status == status for status in _WAITING))
+_STATUS = case((and_(_is_waiting_here, _is_held), _SENDING), else_=_d.status)
+_SHOWN = [_STATUS.label("status") if column.name == "status" else column for column in delivery.columns]
+
 _BY_NOTIFICATION = Read(
-    select(delivery)
+    select(*_SHOWN)
     .where(in_tenant(delivery), _d.notification_id == any_(_KEYS))
     .order_by(_d.created_at, _d.id)
 )
 # One index probe a channel, however many deliveries it has.
 _channels = func.unnest(_KEYS).table_valued(column("id", Uuid)).render_derived(name="channels")
 _last = (
-    select(delivery)
+    select(*_SHOWN)
     .where(in_tenant(delivery), _d.channel_id == _channels.c.id)
     .order_by(_d.created_at.desc(), _d.id.desc())
     .limit(1)
@@ -97,13 +112,13 @@ _WHEN_GIVEN = {
     "notification_id": _d.notification_id == bindparam("notification_id", type_=Uuid),
     "channel_id": _d.channel_id == bindparam("channel_id", type_=Uuid),
     "owner_id": _d.user_id == bindparam("owner_id", type_=Text),
-    "statuses": _d.status == any_(bindparam("statuses", type_=ARRAY(Text))),
+    "statuses": any_(bindparam("statuses", type_=ARRAY(Text))) == _STATUS,
 }
 
 
 @lru_cache
 def _page_statement(given: tuple[str, ...], *, keyset: bool) -> Read:
-    query = select(delivery).where(in_tenant(delivery), *(_WHEN_GIVEN[name] for name in given))
+    query = select(*_SHOWN).where(in_tenant(delivery), *(_WHEN_GIVEN[name] for name in given))
     if keyset:
         at, at_id = bindparam("at", type_=DateTime(timezone=True)), bindparam("at_id", type_=Uuid)
         query = query.where(tuple_(_d.created_at, _d.id) < tuple_(at, at_id))
@@ -172,9 +187,7 @@ _stored = (
     .returning(delivery)
     .cte("stored")
 )
-_is_waiting = or_(
-    *(_stored.c.status == status.value for status in (DeliveryStatus.PENDING, DeliveryStatus.DEFERRED))
-)
+_is_waiting = or_(*(_stored.c.status == status for status in _WAITING))
 _queued = (
     insert(due)
     .from_select(
@@ -217,7 +230,6 @@ async def add_attempts(tx: Transaction, attempts: Sequence[dict[str, Any]]) -> N
     await tx.many(_COUNT_ATTEMPT, attempts)
 
 
-_WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]
 _CANCEL_WAITING = Write(
     update(delivery)
     .where(
@@ -230,7 +242,7 @@ _CANCEL_WAITING = Write(
 
 
 async def cancel_waiting(tx: Transaction, channel_id: UUID, reason: str) -> None:
-    """Cancel what waits on a channel, PENDING or DEFERRED; what is being sent goes on."""
+    """Cancel what waits on a channel, PENDING or DEFERRED; what is being sent is settled all the same."""
     await tx.fetch(_CANCEL_WAITING, channel=channel_id, waiting=_WAITING, why=reason)
 
 
@@ -242,7 +254,10 @@ _DUE_NOW = Write(
     .from_select(["tenant_id", "id"], select(_d.tenant_id, _d.id).where(*_this))
     .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"due_at": func.now(), "lease": null()})
 )
-_LOCK = Write(select(delivery).where(*_this).with_for_update())
+_HOLD_DUE = Write(
+    select(due.c.id).where(in_tenant(due), due.c.id == bindparam("this", type_=Uuid)).with_for_update()
+)
+_LOCK = Write(select(*_SHOWN).where(*_this).with_for_update(of=delivery))
 _ADVANCE = Write(update(delivery).where(*_this).values(next_attempt_at=func.now()).returning(delivery))
 _RESTART = Write(
     update(delivery)
@@ -260,14 +275,16 @@ _RESTART = Write(
 
 
 async def bring_forward(tx: Transaction, id: UUID) -> Row | None:
-    """Let a delivery be due at once, whatever became of it, and return it, held; None: it does not exist.
+    """Let a delivery be due at once, whatever became of it, and return it as it was; None: it does not exist.
 
     A worker that holds it loses it, so roll back if it is not to be sent. The outbox is locked first, as
     workers do.
     """
+    await tx.fetch(_HOLD_DUE, this=id)
+    row = await tx.one(_LOCK, this=id)
     await tx.fetch(_DUE_NOW, this=id)
     tx.hint_at_work()
-    return await tx.one(_LOCK, this=id)
+    return row
 
 
 async def advance(tx: Transaction, id: UUID) -> Row:
