@@ -4,22 +4,33 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tests.db.support import PERSONAL, SERVICE, SHARED, WORK, Connection
+from tests.db.support import HOST, PERSONAL, SERVICE, SHARED, WORK, Connection
 
 EXEMPT = ("alembic_version", "tenant")
 ROLES = ("tocsin_app", "tocsin_worker")
-FUNCTIONS = ("current_tenant", "current_user_id", "is_service")
+# Whose members are host applications: it calls one function, with the rights that this takes.
+HOST_ROLE = "tocsin_host"
+FUNCTIONS = ("current_tenant", "current_user_id", "is_service", "notify", "request_problems")
 
 _IN_TENANT = "tenant_id = (select tocsin.current_tenant())"
 _BY_SERVICE = f"({_IN_TENANT}) and (select tocsin.is_service())"
 _OWNED = f"({_IN_TENANT}) and ((user_id = (select tocsin.current_user_id())) or (select tocsin.is_service()))"
 _SAID_TO_ONE = f"({_IN_TENANT}) and (recipient_ids = array[(select tocsin.current_user_id())])"
+_TIED = (
+    "(caller = ('sql:'::text || (current_user)::text)) and (exists (select from tocsin.host"
+    " where ((host.tenant_id = request.tenant_id) and (host.role_name = current_user))))"
+)
+_SOUND = f"{_TIED} and (tocsin.request_problems(request.*) is null)"
+_OF_OWN_REQUEST = (
+    "(kind = 'request'::text) and (exists (select from tocsin.request"
+    " where ((request.tenant_id = due.tenant_id) and (request.id = due.id))))"
+)
 
 
 class Policy(NamedTuple):
-    """A policy, its conditions as `_plain` gives them; check None: none of its own."""
+    """A policy, its conditions as `_plain` gives them; None: none of its own."""
 
-    using: str
+    using: str | None
     check: str | None
     roles: tuple[str, ...] = ("public",)
     command: str = "ALL"
@@ -36,8 +47,17 @@ POLICIES: Mapping[tuple[str, str], Policy] = {
     ("request", "own_delete"): Policy(_SAID_TO_ONE, None, (_APP,), "DELETE"),
     ("due", "isolation"): Policy(_IN_TENANT, _IN_TENANT, (_APP,)),
     ("due", "worker"): Policy("true", "true", (_WORKER,)),
+    ("due", "host_insert"): Policy(None, _OF_OWN_REQUEST, (HOST_ROLE,), "INSERT"),
+    ("host", "own"): Policy("role_name = current_user", None, (HOST_ROLE,), "SELECT"),
+    ("request", "host_insert"): Policy(None, _SOUND, (HOST_ROLE,), "INSERT"),
+    ("request", "host_select"): Policy(_TIED, None, (HOST_ROLE,), "SELECT"),
+    ("request", "host_update"): Policy(_TIED, "idempotency_key is null", (HOST_ROLE,), "UPDATE"),
 }
 
+_SAID_BY_SQL = (
+    *("recipient_ids", "recipients", "type", "category", "severity", "title", "body", "url", "targets"),
+    *("data", "channels", "escalate_minutes"),
+)
 _READ, _WRITE, _ALL = "SELECT", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "tocsin_app": {
@@ -65,6 +85,14 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "tenant": "INSERT SELECT",
         **dict.fromkeys((*PERSONAL, *SHARED, *SERVICE, *WORK), _ALL),
     },
+    HOST_ROLE: {
+        "host": _READ,
+        **{f"due.{name}": "INSERT" for name in ("tenant_id", "id", "kind")},
+        **{f"request.{name}": "INSERT" for name in _SAID_BY_SQL},
+        **{f"request.{name}": "INSERT SELECT" for name in ("tenant_id", "id", "caller", "fingerprint")},
+        "request.idempotency_key": _WRITE,
+        "request.created_at": _READ,
+    },
 }
 
 
@@ -79,14 +107,18 @@ async def _tables(connection: Connection) -> list[str]:
         "select relname, relrowsecurity, relforcerowsecurity from pg_class"
         " where relnamespace = 'tocsin'::regnamespace and relkind in ('r', 'p', 'f', 'm')"
     )
-    known = {*PERSONAL, *SHARED, *SERVICE, *WORK, *EXEMPT}
+    known = {*PERSONAL, *SHARED, *SERVICE, *WORK, *HOST, *EXEMPT}
     found = {row["relname"] for row in rows}
     guarded = [row for row in rows if row["relname"] not in EXEMPT]
     return [
         *(f"{name} is not in the list of tables" for name in sorted(found - known)),
         *(f"{name} is missing" for name in sorted(known - found)),
         *(f"{row['relname']} has no row level security" for row in guarded if not row["relrowsecurity"]),
-        *(f"{row['relname']} does not force it" for row in guarded if not row["relforcerowsecurity"]),
+        *(
+            f"{row['relname']} {'forces' if row['relforcerowsecurity'] else 'does not force'} it"
+            for row in guarded
+            if row["relforcerowsecurity"] is (row["relname"] in HOST)
+        ),
     ]
 
 
@@ -102,7 +134,7 @@ async def _policies(connection: Connection) -> list[str]:
     rows = await connection.fetch("select * from pg_policies where schemaname = 'tocsin'")
     found = {
         (row["tablename"], row["policyname"]): Policy(
-            str(_plain(row["qual"])),
+            _plain(row["qual"]),
             _plain(row["with_check"]),
             tuple(row["roles"]),
             row["cmd"],
@@ -127,11 +159,16 @@ async def _roles(connection: Connection) -> list[str]:
             and deptype = 'o') as owns
         from pg_roles r join pg_roles o on pg_has_role(r.oid, o.oid, 'member') where r.rolname = any($1)
         """,
-        list(ROLES),
+        [*ROLES, HOST_ROLE],
     )
     found = {row["role"] for row in rows}
     return [
-        *(f"role {name} is missing" for name in ROLES if name not in found),
+        *(f"role {name} is missing" for name in (*ROLES, HOST_ROLE) if name not in found),
+        *(
+            f"{HOST_ROLE} may act as {row['as']}"
+            for row in rows
+            if row["role"] == HOST_ROLE and row["as"] in ROLES
+        ),
         *(
             f"{row['role']} as {row['as']} {column}"
             for row in rows
@@ -211,12 +248,12 @@ async def _privileges(connection: Connection) -> list[str]:
     schema = await connection.fetch(
         "select role, privilege from unnest($1::text[]) role, unnest(array['CREATE', 'USAGE']) privilege"
         " where has_schema_privilege(role, 'tocsin', privilege)",
-        [*ROLES, "public"],
+        [*ROLES, HOST_ROLE, "public"],
     )
     found = {(row["role"], row["relname"], row["granted"]) for row in rows}
     found |= {(row["role"], "schema", row["privilege"]) for row in schema}
     wanted = {(role, table, what) for role, tables in PRIVILEGES.items() for table, what in tables.items()}
-    wanted |= {(role, "schema", "USAGE") for role in ROLES}
+    wanted |= {(role, "schema", "USAGE") for role in (*ROLES, HOST_ROLE)}
     return [f"grant {'missing' if grant in wanted else 'unwanted'}: {grant}" for grant in found ^ wanted] + [
         f"{row['role']} may pass on {row['relname']}" for row in rows if row["on"]
     ]

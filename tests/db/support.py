@@ -21,6 +21,8 @@ SHARED = (
 SERVICE = ("request",)
 # What workers have to do: ids only, of all tenants.
 WORK = ("due",)
+# Which roles of a host application may notify for which tenant: the owner's to write.
+HOST = ("host",)
 USERS = ("ada", "grace")
 _NAMESPACE = UUID("6f3b2f0e-7c1d-4a51-9d55-5a3c4a2b1c00")
 

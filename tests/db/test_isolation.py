@@ -11,6 +11,7 @@ import pytest
 from db import tables
 from tests.db.catalogue import EXEMPT, ROLES, faults
 from tests.db.support import (
+    HOST,
     PERSONAL,
     SERVICE,
     SHARED,
@@ -102,6 +103,16 @@ MUTANTS = {
     " using (true) with check (true)",
     "worker held back": "alter policy worker on tocsin.due using (tenant_id = (select tocsin.current_tenant()))",
     "worker may truncate": "grant truncate on tocsin.due to tocsin_worker",
+    "host forced": "alter table tocsin.host force row level security",
+    "host disabled": "alter table tocsin.host disable row level security",
+    "hosts see all ties": "alter policy own on tocsin.host using (true)",
+    "hosts tie themselves": "grant insert on tocsin.host to tocsin_host",
+    "hosts read what others said": "grant select (title) on tocsin.request to tocsin_host",
+    "hosts say anything": "alter policy host_insert on tocsin.request with check (true)",
+    "hosts send anything": "alter policy host_insert on tocsin.due with check (true)",
+    "hosts change keys": "alter policy host_update on tocsin.request with check (true)",
+    "a host is the server": "grant tocsin_app to tocsin_host",
+    "notify is its owner's": "alter function tocsin.notify security definer",
 }
 
 
@@ -152,8 +163,9 @@ def test_the_lists_of_the_code_are_the_frozen_ones() -> None:
     assert sorted(table.name for table in tables.SHARED) == sorted(SHARED)
     assert sorted(table.name for table in tables.SERVICE) == sorted(SERVICE)
     assert sorted(table.name for table in tables.WORK) == sorted(WORK)
+    assert sorted(table.name for table in tables.HOST) == sorted(HOST)
     assert {table.name for table in tables.EXEMPT} | {"alembic_version"} == {*EXEMPT}
-    assert len(tables.metadata.tables) == len(ALL) + 1
+    assert len(tables.metadata.tables) == len(ALL) + len(HOST) + 1
 
 
 @pytest.mark.parametrize("table", ALL)
