@@ -15,6 +15,7 @@ from typing import Annotated, BinaryIO
 import asyncpg
 import typer
 import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
 
 from db.migrate import is_current, newest
 from db.session import Database, open_database
@@ -99,8 +100,12 @@ def worker() -> None:
     Several may run at once.
     """
     _log_to_stderr()
-    with plain_errors(), environment(Settings()) as settings:
-        asyncio.run(run_until_signal(settings))
+    with (
+        plain_errors(),
+        environment(Settings()) as settings,
+        asyncio.Runner(loop_factory=auto_loop_factory()) as runner,  # the loop that servers have, too
+    ):
+        runner.run(run_until_signal(settings))
 
 
 @app.command()
