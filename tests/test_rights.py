@@ -225,10 +225,14 @@ async def test_a_foreign_id_is_an_absent_one(
         kinds["neighbours"] = worlds.neighbours
     pairs = [(id, str(uuid4())) for id in kinds.values()]
     tokens = [api.token(home, "ada", role) for home in worlds.homes]
+    # Only events may be silent. Whatever else comes at once is waited for, however busy the machine is.
+    patience = 1 if field.name == "inboxEvents" and role in field.roles else 10
 
     async def ask(ids: tuple[str, str]) -> list[bytes]:
         calls = [field.with_id(path, id) for id in ids]
-        return [await _ask(api, *it) for it in zip(tokens, [field] * 2, calls, strict=True)]
+        return [
+            await _ask(api, token, field, call, patience) for token, call in zip(tokens, calls, strict=True)
+        ]
 
     if field.type == "Subscription":
         found = await asyncio.gather(*map(ask, pairs))

@@ -81,8 +81,10 @@ async def add_twins(superuser: Connection, tenants: Iterable[str]) -> None:
 async def app_connection(urls: Urls, role: str = "tocsin_app") -> AsyncIterator[Connection]:
     """Connect as the server's login acting as one of its roles, around the application's own door."""
     connection = await asyncpg.connect(urls.server, server_settings={"role": role})
-    yield connection
-    await connection.close()
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
