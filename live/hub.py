@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from db.session import OUTBOX, Hint
 
 Relay = Callable[[Sequence[Hint]], None]
+
+Place = tuple[int, int]
+"""An inbox's epoch and seq."""
 
 NOBODY = ""
 """The id of no user: a hint for it says that somebody's access in the tenant was taken away."""
@@ -20,6 +23,8 @@ class Waiter:
     def __init__(self) -> None:
         self._hinted = -1
         self._woken = asyncio.Event()
+        self.seen: Place | None = None
+        """Where the inbox stood when it was last read: the sweep wakes whoever has seen something else."""
 
     def wake(self, seq: int | None) -> None:
         """Say that the inbox has reached seq, or (None) that it may have moved unseen.
@@ -30,8 +35,8 @@ class Waiter:
             self._hinted = -1 if seq is None else seq
             self._woken.set()
 
-    async def moved(self, patience: float) -> None:
-        """Return after the next hint, or after `patience` seconds, for a hint can be lost."""
+    async def moved(self, patience: float | None = None) -> None:
+        """Return after the next hint, or after `patience` seconds: of an inbox, the sweep has patience."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._woken.wait()
@@ -44,6 +49,8 @@ class Hub:
     def __init__(self, relay: Relay = lambda _hints: None) -> None:
         self._waiters: dict[tuple[str, str], set[Waiter]] = defaultdict(set)
         self._relay = relay
+        self.missed = asyncio.Event()
+        """Hints were lost: a sweep is wanted at once."""
         self.revision = 0
         """Grows whenever access was, or may have been, taken away somewhere: what is older is stale."""
 
@@ -77,9 +84,26 @@ class Hub:
                 # Processes number their revocations by their own clocks, and work not at all.
                 waiter.wake(None if revoked or hint == OUTBOX else hint.seq)
 
-    def wake_all(self) -> None:
-        """Wake everybody: hints were lost for a while."""
+    def miss(self) -> None:
+        """Say that hints were lost for a while: who waits for an inbox is swept, everybody else woken."""
         self.revision += 1
-        for waiters in self._waiters.values():
-            for waiter in waiters:
-                waiter.wake(None)
+        self.missed.set()
+        for (_tenant_id, user_id), waiters in self._waiters.items():
+            if user_id in {NOBODY, OUTBOX.user_id}:
+                for waiter in waiters:
+                    waiter.wake(None)
+
+    def inboxes(self) -> dict[str, list[str]]:
+        """Return who is waited for here, by tenant."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for tenant_id, user_id in self._waiters:
+            if user_id not in {NOBODY, OUTBOX.user_id}:
+                found[tenant_id].append(user_id)
+        return found
+
+    def compare(self, tenant_id: str, places: Mapping[str, Place]) -> None:
+        """Wake whoever has seen another place of an inbox than the one where it stands."""
+        for user_id, place in places.items():
+            for waiter in self._waiters.get((tenant_id, user_id), ()):
+                if waiter.seen is not None and waiter.seen != place:
+                    waiter.wake(None)

@@ -55,7 +55,7 @@ class PostgresRelay:
             connection.add_termination_listener(lambda _connection: self._wanted.set())
             await connection.add_listener(_CHANNEL, self._received)
             self.listening.set()
-            self.hub.wake_all()
+            self.hub.miss()
             while not connection.is_closed():
                 await self._wanted.wait()
                 self._wanted.clear()
