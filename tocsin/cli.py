@@ -23,13 +23,13 @@ from db.embedded import EmbeddedError
 from db.migrate import is_current, newest
 from db.session import APP_ROLE, Database, open_database
 from delivery import reconcile as reconciling
-from live.postgres import postgres_hub
 from resolvers.principal import Role
 from schema import build
 from tocsin import dev as development
 from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url
+from tocsin.hubs import open_hub
 from tocsin.importer import Report, import_lines
 from tocsin.keys import secret_vault
 from tocsin.settings import Settings, variable
@@ -224,7 +224,7 @@ async def _hub_and_database(settings: Settings) -> AsyncIterator[Database]:
     """Open the database so that what is written shows in the subscriptions of running servers."""
     database_url = url(settings.database_url)
     async with (
-        postgres_hub(database_url) as hub,
+        open_hub(settings) as hub,
         open_database(database_url, size=2, on_commit=hub.announce) as database,
     ):
         await _require_current(database)
