@@ -118,11 +118,10 @@ class NatsRelay:
 
     async def flush(self, connection: Connection) -> None:
         """Send what is pending, and wait until the server has all that it was told."""
-        sending = self._pending.oldest(_AT_A_TIME)
-        for inbox, seq in sending.items():
-            await connection.publish(subject_of(inbox), b"%d" % seq)
-        await connection.settle()
-        self._pending.told(sending)
+        with self._pending.sending(_AT_A_TIME) as hints:
+            for inbox, seq in hints.items():
+                await connection.publish(subject_of(inbox), b"%d" % seq)
+            await connection.settle()
 
     async def send_the_rest(self) -> None:
         """Send what is pending on a connection of its own, if that is quick."""
@@ -146,8 +145,7 @@ async def nats_hub(urls: str) -> AsyncIterator[Hub]:
     try:
         yield relay.hub
     finally:
-        # What of nats-py waits by asyncio.wait_for can swallow a cancellation, until Python 3.12.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=1)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
         await relay.send_the_rest()

@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -137,12 +137,23 @@ async def _first(urls: Sequence[str], listener: Listener) -> Connection:
 async def _joined(url: str, listener: Listener) -> Connection:
     connection = Connection(listener)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await connection.join(url)
+        with _cancellable():
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await connection.join(url)
     except BaseException:
         await connection.leave()
         raise
     return connection
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """End with a cancellation that the block swallowed, as asyncio.wait_for can until Python 3.12."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def reason(error: Exception) -> str:

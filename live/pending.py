@@ -1,6 +1,7 @@
 """Hints that wait to be sent: of each inbox the highest seq."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 
 from db.session import Hint
@@ -21,12 +22,15 @@ class Pending(dict[Inbox, int]):
             if len(self) > MOST:
                 del self[next(iter(self))]
 
-    def oldest(self, most: int) -> dict[Inbox, int]:
-        """Return what to tell next; it stays until it was `told`."""
-        return dict(islice(self.items(), most))
+    @contextmanager
+    def sending(self, most: int = MOST) -> Iterator[Mapping[Inbox, int]]:
+        """Take the oldest out to be sent; if the block fails they are pending again.
 
-    def told(self, sent: Mapping[Inbox, int]) -> None:
-        """Forget what was told, but for what has moved on meanwhile."""
-        for inbox, seq in sent.items():
-            if self.get(inbox) == seq:
-                del self[inbox]
+        What is added meanwhile is sent next, whatever its seq: that of work for workers never changes.
+        """
+        taken = {inbox: self.pop(inbox) for inbox in list(islice(self, most))}
+        try:
+            yield taken
+        except BaseException:
+            self.add(Hint(*inbox, seq) for inbox, seq in taken.items())
+            raise

@@ -64,12 +64,10 @@ class PostgresRelay:
 
     async def flush(self, connection: Any) -> None:
         """Send what is pending; it stays pending if that fails."""
-        sending = dict(self._pending)
-        if sending:
-            await connection.execute(
-                _NOTIFY, [orjson.dumps([*key, seq]).decode() for key, seq in sending.items()]
-            )
-        self._pending.told(sending)
+        with self._pending.sending() as hints:
+            if hints:
+                payloads = [orjson.dumps([*inbox, seq]).decode() for inbox, seq in hints.items()]
+                await connection.execute(_NOTIFY, payloads)
 
 
 def _hint_of(payload: str) -> Hint:

@@ -34,7 +34,9 @@ def _from_json(value: object) -> object:
 class Settings(BaseSettings):
     """Settings from `TOCSIN_*` environment variables; immutable once read."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         Path(".tocsin"), description="Where the embedded Postgres and the keys that are not set live."
