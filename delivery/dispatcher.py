@@ -123,7 +123,7 @@ class Dispatcher:
             opened = await self._open(tenant_id, lease, ids)
         except OUTAGE as error:
             _log.warning("Deliveries could not be opened: %s", type(error).__name__)
-            self._hand.done(ids)  # their lease runs out
+            self._hand.done(lease, ids)  # their lease runs out
             return
         except Exception as error:  # noqa: BLE001  a bug, or a row that nobody foresaw
             if len(ids) > 1:
@@ -135,7 +135,7 @@ class Dispatcher:
             self._settler.put(tenant_id, [verdict.of_poison(ids[0], lease)])
             return
         sending = {id for load in opened.loads for id in load.deliveries}
-        self._hand.done([id for id in ids if id not in sending])
+        self._hand.done(lease, [id for id in ids if id not in sending])
         for load in opened.loads:
             self._start(self._carry(tenant_id, lease, load))
 
@@ -175,7 +175,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  its lease runs out, and it is tried again then
             _tell("could not be fanned out", id, error)
         finally:
-            self._hand.done([id])
+            self._hand.done(lease, [id])
 
     # -- the end -------------------------------------------------------------------------------------------
 

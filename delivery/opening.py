@@ -52,13 +52,15 @@ async def open_held(
     held = await db.outbox.hold(tx, lease, [*{*ids, *gathered}])
     rows = await db.outbox.read(tx, held)
     over = {*held} - {row.id for row in rows if row.status in _WAITING}
-    await db.outbox.drop(tx, lease, [*over])
-    rows = [row for row in rows if row.id not in over]
+    if over:
+        await db.outbox.drop(tx, lease, [*over])
+        rows = [row for row in rows if row.id not in over]
     if any(row.paused for row in rows) and await db.outbox.park(tx, lease, PAUSED):
         rows = [row for row in rows if row.is_test]
     opened = _decided(rows, await _choices(tx, rows), vault, lease)
     await db.outbox.mark_sending(tx, [id for load in opened.loads for id in load.deliveries])
-    await db.outbox.settle(tx, opened.settlements)
+    if opened.settlements:
+        await db.outbox.settle(tx, opened.settlements)
     return opened
 
 

@@ -92,7 +92,7 @@ class NatsServer:
     async def comes_to(self, *subjects: str) -> None:
         """Wait until these are subscribed to, and no others; fail if that takes too long."""
         async with asyncio.timeout(5):
-            while await self.subjects() != sorted(subjects):
+            while await self.subjects() != sorted(subjects):  # noqa: ASYNC110  nothing tells
                 await asyncio.sleep(0.02)
 
 

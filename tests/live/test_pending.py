@@ -1,5 +1,7 @@
 """What waits to be sent is sent once, in its newest state, and is not lost while it is."""
 
+from contextlib import suppress
+
 import pytest
 
 import live.pending
@@ -29,9 +31,9 @@ def test_what_failed_is_pending_again() -> None:
     """Unless something newer is."""
     pending = Pending()
     pending.add([Hint("t", "ada", 4), Hint("t", "bob", 1)])
-    with pytest.raises(OSError, match="away"), pending.sending():
+    with suppress(ConnectionResetError), pending.sending():
         pending.add([Hint("t", "ada", 5)])
-        raise OSError("away")
+        raise ConnectionResetError
     assert pending == {("t", "ada"): 5, ("t", "bob"): 1}
 
 

@@ -1,5 +1,6 @@
 """Two whole servers on one database that tell each other by NATS, with no sweep to help them."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,17 +10,22 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+import delivery.dispatcher
 import live.sweep
 import tocsin.access
-from db.session import OUTBOX
 from resolvers.principal import Role
 from tests.live.nats_server import NatsServer, nats_server, shared_or
 from tests.machines import REVOKE, machine
 from tests.resolvers.support import WATCH_EVENTS, WATCH_STATS
 from tests.support import Api, Urls, running_server, test_settings
 from tests.tocsin.test_access import REMOVE, at
-from tocsin.hubs import open_hub
 from tocsin.settings import Settings
+from tocsin.worker import working
+
+_LISTENERS = (
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and application_name = 'tocsin-hints'"
+)
 
 
 @pytest.fixture
@@ -81,16 +87,21 @@ async def test_access_taken_away_on_one_ends_at_the_other(shared: Settings, tena
         assert (await at(other, ada).refusal("{ __typename }"))["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_what_is_to_be_sent_wakes_a_worker(shared: Settings, tenant: str) -> None:
-    """The hub of another process hears that there is work."""
-    send = """mutation { notify(input: { recipients: [{ id: "grace" }], type: "a.b", title: "T" }) { created } }"""
-    async with running_server(shared) as api, open_hub(shared) as hub:
-        with hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter:
-            await waiter.moved(5)
-            started = time.monotonic()
+async def test_work_wakes_a_worker(shared: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real one, which has nothing to do and would not look for ten minutes, fans out within a second."""
+    monkeypatch.setattr(delivery.dispatcher, "POLL_SECONDS", 600)
+    send = (
+        """mutation { notify(input: { everyone: true, type: "a.b", title: "T" }) { request { status } } }"""
+    )
+    async with running_server(shared) as api, working(shared, login_too=True):
+        ada = api.user(tenant, "ada")
+        await ada.receive("one")
+        async with ada.socket() as socket:
+            badge = await socket.subscribe(WATCH_STATS)
+            assert (await badge.next())["stats"]["unread"] == 1
+            await asyncio.sleep(0.5)  # the worker goes to sleep
             await api.user(tenant, "ci", Role.AGENT).data(send)
-            await waiter.moved(5)
-            assert time.monotonic() - started < 1
+            assert (await badge.next(1))["stats"]["unread"] == 2
 
 
 async def test_servers_start_without_nats(own: NatsServer, urls: Urls, tmp_path: Path, tenant: str) -> None:
@@ -110,13 +121,13 @@ async def test_servers_start_without_nats(own: NatsServer, urls: Urls, tmp_path:
 
 
 async def test_the_database_carries_no_hints(shared: Settings, urls: Urls) -> None:
-    """With NATS nobody listens on the database; without it everybody does."""
-    listeners = (
-        "select count(*) from pg_stat_activity where usename = $1 and application_name = 'tocsin-hints'"
-    )
+    """With NATS a server listens there and not on the database; without it the other way round."""
     connection = await asyncpg.connect(urls.superuser)
-    server = urls.server.split("//")[1].split(":")[0]
-    before = await connection.fetchval(listeners, server)
-    async with running_server(shared):
-        assert await connection.fetchval(listeners, server) == before
+    found = []
+    for settings in (shared, shared.model_copy(update={"hub": None})):
+        before = await connection.fetchval(_LISTENERS)
+        async with running_server(settings) as api:
+            await api.user("t", "ada").ask("{ __typename }")
+            found.append(await connection.fetchval(_LISTENERS) - before)
     await connection.close()
+    assert found == [0, 1]
