@@ -415,6 +415,22 @@ async def test_leaving_at_any_moment_ends(nats: NatsServer) -> None:
     assert await nats.connections() == []
 
 
+async def test_a_swallowed_cancellation_counts(nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that comes as nats-py gets its answer, and that its wait_for drops, ends the relay all the same."""
+    join = Connection.join
+
+    async def swallow(connection: Connection, url: str) -> None:
+        await join(connection, url)
+        asyncio.current_task().cancel()  # type: ignore[union-attr]
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Connection, "join", swallow)
+    task = asyncio.create_task(NatsRelay([nats.url]).run())
+    await asyncio.wait([task], timeout=SECONDS)
+    assert task.cancelled()
+
+
 # --- Credentials and TLS
 
 
