@@ -1,20 +1,29 @@
-"""The event log of an inbox, read after a seq."""
+"""The event logs of inboxes, read after a seq, of many inboxes at once."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, and_, bindparam, func, literal, or_, select, true
+from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, or_, select, true
 
 from db.filter import Shape, row_conditions, shape_of, values_of
-from db.inbox import Head, head_columns, head_of
+from db.inbox import Head, columns_of, head_columns, head_of, unnest
 from db.notification import selected
 from db.session import Row, Source
-from db.statement import Read, in_tenant, owned
+from db.statement import Read, in_tenant
 from db.tables import event, inbox, notification
 from db.types import Filter
 
 _EVENT_COLUMNS = ("seq", "kind", "notification_id", "ids", "up_to_seq", "at")
+
+
+class After(NamedTuple):
+    """Which log is wanted, and from where on."""
+
+    user_id: str
+    seq: int
 
 
 class Log(NamedTuple):
@@ -27,17 +36,19 @@ class Log(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _after_statement(shape: Shape, names: tuple[str, ...]) -> Read:
+    wanted = unnest("wanted", reader=Text, after=BigInteger)
+    of_reader = and_(in_tenant(event), event.c.user_id == wanted.c.reader)
     events = (
         select(event)
-        .where(owned(event), event.c.seq > bindparam("after", type_=BigInteger))
+        .where(of_reader, event.c.seq > wanted.c.after)
         .order_by(event.c.seq)
         .limit(bindparam("limit", type_=Integer))
         .lateral("events")
     )
     subject = and_(in_tenant(notification), notification.c.id == events.c.notification_id)
-    one = select(literal(1).label("one")).subquery("one")
+    its_inbox = and_(in_tenant(inbox), inbox.c.user_id == wanted.c.reader)
     sources: Any = (
-        one.outerjoin(inbox, owned(inbox)).outerjoin(events, true()).outerjoin(notification, subject)
+        wanted.outerjoin(inbox, its_inbox).outerjoin(events, true()).outerjoin(notification, subject)
     )
     columns = [events.c[name].label(f"event_{name}") for name in _EVENT_COLUMNS]
     facts = (
@@ -45,18 +56,30 @@ def _after_statement(shape: Shape, names: tuple[str, ...]) -> Read:
         or_(notification.c.id.is_(None), notification.c.deleted_at.is_not(None)).label("deleted"),
         and_(notification.c.id.is_not(None), *row_conditions(shape)).label("matches"),
     )
-    query = select(*columns, *head_columns(), *facts, *selected(names))
-    return Read(query.select_from(sources).order_by(events.c.seq))
+    query = select(wanted.c.reader, wanted.c.after, *columns, *head_columns(), *facts, *selected(names))
+    return Read(query.select_from(sources).order_by(wanted.c.reader, wanted.c.after, events.c.seq))
 
 
-async def after(source: Source, seq: int, filter: Filter, names: tuple[str, ...], limit: int) -> Log:
-    """Read at most `limit` events with a higher seq.
+async def after(
+    source: Source, wanted: Collection[After], filter: Filter, names: tuple[str, ...], limit: int
+) -> Mapping[After, Log]:
+    """Read, in a service scope, at most `limit` events of each log with a higher seq.
 
     Rows carry event_*, the columns named, and of their notification as it is now: `deleted`, and whether
     it `matches` the filter (a deleted one does not).
     """
     rows = await source.fetch(
-        _after_statement(shape_of(filter), names), after=seq, limit=limit, **values_of(filter)
+        _after_statement(shape_of(filter), names),
+        limit=limit,
+        **columns_of("wanted", ("reader", "after"), wanted),
+        **values_of(filter),
     )
+    found: dict[After, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[After(row["reader"], row["after"])].append(row)
+    return {key: _log(lines) for key, lines in found.items()}
+
+
+def _log(rows: list[Row]) -> Log:
     events = [row for row in rows if row["event_seq"] is not None]
     return Log(events, head_of(rows[0]), rows[0]["now"])

@@ -1,7 +1,7 @@
 """The inbox row: the lock, the counters, the next seq, and the event log that goes with them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    any_,
     bindparam,
     func,
     insert,
@@ -239,6 +240,20 @@ _HEAD = Read(select(*head_columns()).where(owned(inbox)))
 async def head(source: Source) -> Head:
     """Return where the scope's inbox stands."""
     return Head.of(await source.one(_HEAD))
+
+
+_HEADS = Read(
+    select(*head_columns()).where(
+        in_tenant(inbox), inbox.c.user_id == any_(bindparam("users", type_=ARRAY(Text)))
+    )
+)
+
+
+async def heads(source: Source, users: Collection[str]) -> dict[str, Head]:
+    """Return, in a service scope, where each of these users' inboxes stands."""
+    rows = await source.fetch(_HEADS, users=list(users))
+    found = {row["inbox_user_id"]: Head.of(row) for row in rows}
+    return {user_id: found.get(user_id, Head()) for user_id in users}
 
 
 async def lock(tx: Transaction) -> Ledger:

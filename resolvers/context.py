@@ -10,6 +10,7 @@ from live.hub import Hub
 from resolvers.errors import unauthenticated
 from resolvers.loaders import Loaders
 from resolvers.principal import Principal
+from resolvers.reads import Reads
 from resolvers.vault import Vault
 
 
@@ -25,12 +26,19 @@ class Context:
     """Lives for one operation; over a socket each operation gets its own."""
 
     def __init__(
-        self, principal: Principal | None, database: Database, hub: Hub, deployment: Deployment
+        self,
+        principal: Principal | None,
+        database: Database,
+        hub: Hub,
+        deployment: Deployment,
+        reads: Reads | None = None,
     ) -> None:
         self._principal = principal
         self._database = database
         self.hub = hub
         self.deployment = deployment
+        self.reads = reads or Reads(database)
+        """What is shared with the other operations of the process."""
 
     @property
     def caller(self) -> Principal:

@@ -6,21 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import db.event
-import db.inbox
+from db.event import After, Log
 from db.inbox import Head
 from db.session import Row
 from db.types import EventKind, Filter
 from resolvers import cursor
 from resolvers.context import Context
-from resolvers.filter import checked, known_types_only
+from resolvers.filter import checked
 from resolvers.notification import columns
 from resolvers.principal import Role
+from resolvers.reads import BATCH, LogLane
 from resolvers.rights import allow
-from resolvers.stats import PATIENCE_SECONDS, Stats, badge
+from resolvers.stats import Stats, badge
 from resolvers.stats import read as read_stats
-
-_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +101,25 @@ class _Feed:
 
     async def follow(self, start: _Place | None) -> AsyncIterator[InboxEvent]:
         """Register, then read from the start, or from the head, then follow the hints."""
-        caller = self._ctx.caller
+        caller, logs = self._ctx.caller, self._ctx.reads.logs
+        lane = LogLane(caller.tenant_id, self._filter, self._names)
         with self._ctx.hub.register(caller.tenant_id, caller.user_id) as waiter:
             place = start or await self._head()
             while True:
-                # Each time anew, for types become known meanwhile.
-                filter = (await known_types_only(self._ctx.reader, self._filter)).filter
-                log = await db.event.after(self._ctx.reader, place.seq, filter, self._names, _BATCH)
+                log = await logs.load(lane, After(caller.user_id, place.seq))
                 async for event in self._tell(log, place):
                     self._ctx.forget()
                     yield event
-                if len(log.rows) < _BATCH:
-                    await waiter.moved(PATIENCE_SECONDS)
+                waiter.seen = (place.epoch, place.seq)
+                if len(log.rows) < BATCH:
+                    await waiter.moved()
 
     async def _head(self) -> _Place:
-        head = await db.inbox.head(self._ctx.reader)
+        caller = self._ctx.caller
+        head = await self._ctx.reads.heads.load(caller.tenant_id, caller.user_id)
         return _Place(head.epoch, head.seq)
 
-    async def _tell(self, log: db.event.Log, place: _Place) -> AsyncIterator[InboxEvent]:
+    async def _tell(self, log: Log, place: _Place) -> AsyncIterator[InboxEvent]:
         if reason := _broken(log, place):
             place.epoch, place.seq = log.head.epoch, log.head.seq
             yield ResyncRequired(**await self._common(log.head, place, log.now), reason=reason)
@@ -162,7 +161,7 @@ def _is_silent(row: Row) -> bool:
     return row.deleted is not False or (kind == EventKind.CREATED and not row.matches)
 
 
-def _broken(log: db.event.Log, place: _Place) -> str | None:
+def _broken(log: Log, place: _Place) -> str | None:
     """Tell why the log cannot take the client from its place to the head, if it cannot.
 
     Seqs have no holes, so a first event that is not the next one means that the log was cut.

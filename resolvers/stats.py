@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 import db.inbox
 import db.stats
+from db.inbox import Head
 from db.session import Source
 from db.types import Counters, Filter
 from resolvers.context import Context
 from resolvers.filter import checked, known_types_only
 from resolvers.principal import Principal, Role
+from resolvers.reads import CountLane, Groups
 from resolvers.rights import allow
-
-PATIENCE_SECONDS = 5.0
-"""How long a lost hint can hold an update back."""
 
 MIN_INTERVAL_SECONDS = 0.25
 """A badge is sent at most this often."""
@@ -65,7 +64,11 @@ def _group(pairs: Iterable[tuple[str, Counters]]) -> list[GroupCount]:
 
 def badge(principal: Principal, counters: Counters) -> Stats:
     """Return the stats without a filter from an inbox's counters."""
-    return Stats(stats_id(principal, None), counters.total, counters.unread, counters.dismissed)
+    return _ungrouped(stats_id(principal, None), counters)
+
+
+def _ungrouped(id: str, counters: Counters) -> Stats:
+    return Stats(id, counters.total, counters.unread, counters.dismissed)
 
 
 async def read(source: Source, principal: Principal, filter: Filter | None, wanted: Collection[str]) -> Stats:
@@ -73,9 +76,11 @@ async def read(source: Source, principal: Principal, filter: Filter | None, want
     id = stats_id(principal, filter)
     known = (await known_types_only(source, filter)).filter
     if known == Filter() and _GROUPED.isdisjoint(wanted):
-        counters = (await db.inbox.head(source)).counters
-        return Stats(id, counters.total, counters.unread, counters.dismissed)
-    groups = await db.stats.groups(source, known)
+        return _ungrouped(id, (await db.inbox.head(source)).counters)
+    return _summed(id, await db.stats.groups(source, known))
+
+
+def _summed(id: str, groups: Groups) -> Stats:
     total = Counters()
     for _type, _category, counters in groups:
         total = total.plus(counters)
@@ -102,15 +107,29 @@ def watch(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> Async
 
 
 async def _follow(ctx: Context, filter: Filter | None, wanted: Collection[str]) -> AsyncIterator[Stats]:
-    """Yield the counts now and when they have changed, at most 4 times a second; the last always comes."""
+    """Yield the counts now and when they have changed, at most 4 times a second; the last always comes.
+
+    Of what changes meanwhile nothing queues: what is sent is what is read then.
+    """
     clock = asyncio.get_running_loop().time
     with ctx.hub.register(ctx.caller.tenant_id, ctx.caller.user_id) as waiter:
         last, sent_at = None, 0.0
         while True:
-            current = await read(ctx.reader, ctx.caller, filter, wanted)
+            head = await ctx.reads.heads.load(ctx.caller.tenant_id, ctx.caller.user_id)
+            current = await _current(ctx, head, filter, wanted)
+            waiter.seen = (head.epoch, head.seq)
             if current != last:
                 last, sent_at = current, clock()
                 yield current
-            await waiter.moved(PATIENCE_SECONDS)
+            await waiter.moved()
             # Wait before the read and not before the send, so that what is sent is never old.
             await asyncio.sleep(sent_at + MIN_INTERVAL_SECONDS - clock())
+
+
+async def _current(ctx: Context, head: Head, filter: Filter | None, wanted: Collection[str]) -> Stats:
+    """Count what a filter shows now; without one, and without groups, the inbox's head says it."""
+    known = (await known_types_only(ctx.reader, filter)).filter
+    if known == Filter() and _GROUPED.isdisjoint(wanted):
+        return _ungrouped(stats_id(ctx.caller, filter), head.counters)
+    lane = CountLane(ctx.caller.tenant_id, ctx.caller.user_id, known)
+    return _summed(stats_id(ctx.caller, filter), await ctx.reads.groups.load(lane, None))

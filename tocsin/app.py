@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,16 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 
+import db.inbox
 from db.migrate import is_current
 from db.safety import unsafe_role
-from db.session import OUTAGE, Database, open_database
-from live.hub import Hub
-from live.postgres import postgres_hub
+from db.session import OUTAGE, Database, Scope, open_database
+from live.hub import Hub, Place
+from live.sweep import keep_sweeping
 from resolvers import unsubscribe as links
 from resolvers.context import Context, Deployment
 from resolvers.principal import Principal
+from resolvers.reads import Reads
 from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
@@ -26,6 +28,7 @@ from tocsin.auth import Authenticator, ConfigurationError
 from tocsin.connection import OperationScope
 from tocsin.environment import url
 from tocsin.http import GraphQLEndpoint
+from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.settings import Settings
@@ -56,6 +59,7 @@ class Server:
 
     database: Database
     hub: Hub
+    reads: Reads
     access: Access
 
     def __init__(self, settings: Settings) -> None:
@@ -72,7 +76,11 @@ class Server:
 
     def operation(self, principal: Principal | None) -> Context:
         """Return the context of one operation."""
-        return Context(principal, self.database, self.hub, self._deployment)
+        return Context(principal, self.database, self.hub, self._deployment, self.reads)
+
+    async def _places(self, tenant_id: str, users: Collection[str]) -> Mapping[str, Place]:
+        heads = await db.inbox.heads(self.database.reader(Scope(tenant_id, None)), users)
+        return {user_id: (head.epoch, head.seq) for user_id, head in heads.items()}
 
     def link(self, token: str) -> Link | None:
         """Return what a link in a mail stands for."""
@@ -95,11 +103,14 @@ class Server:
         """Hold the database and the hub open; refuse a role that could get around row level security."""
         async with AsyncExitStack() as stack:
             database_url = url(settings.database_url)
-            self.hub = await stack.enter_async_context(postgres_hub(database_url))
+            self.hub = await stack.enter_async_context(open_hub(settings))
             self.database = await stack.enter_async_context(
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
             await require_safe_role(self.database, login_too=login_too)
+            self.reads = Reads(self.database)
+            sweeping = asyncio.create_task(keep_sweeping(self.hub, self._places))
+            stack.callback(sweeping.cancel)
             self.access = Access(self._tokens, self.database, self.hub)
             stack.push_async_callback(self.access.close)
             yield

@@ -127,9 +127,9 @@ class Statements:
         self._noted = [noted for noted in self._noted if noted[0].tenant_id != tenant]
         return found
 
-    def by(self, user: Api.User) -> list[str]:
-        """Return what ran as a user, oldest first."""
-        return [text for scope, text in self._noted if scope == Scope(user.tenant, user.id)]
+    def by_service(self, tenant: str) -> list[str]:
+        """Return what ran as a tenant's service, oldest first."""
+        return [text for scope, text in self._noted if scope == Scope(tenant, None)]
 
 
 async def inbox(user: Api.User, **variables: Any) -> Any:
