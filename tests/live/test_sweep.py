@@ -11,7 +11,7 @@ from db.session import Scope, open_database
 from live.hub import Hub, Place
 from live.sweep import keep_sweeping, sweep
 from tests.resolvers.support import WATCH_EVENTS, WATCH_STATS
-from tests.support import Api, draft, running_server
+from tests.support import Urls, draft, running_server
 from tocsin.settings import Settings
 
 
@@ -51,19 +51,18 @@ async def test_a_loss_is_swept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     task.cancel()
 
 
-async def test_without_any_hint(settings: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_any_hint(
+    settings: Settings, urls: Urls, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A writer that tells nobody: events and the badge arrive with the next sweep."""
     monkeypatch.setattr(live.sweep, "SECONDS", 0.2)
-    async with (
-        running_server(settings) as api,
-        open_database(api.settings.database_url.get_secret_value()) as db,
-    ):  # type: ignore[union-attr]
-        ada: Api.User = api.user(tenant, "ada")
+    async with running_server(settings) as api, open_database(urls.server) as database:
+        ada = api.user(tenant, "ada")
         async with ada.socket() as socket:
             events, badge = await socket.subscribe(WATCH_EVENTS), await socket.subscribe(WATCH_STATS)
             assert (await badge.next())["stats"]["unread"] == 0
             for count in (1, 2):
-                async with db.transaction(Scope(tenant, None)) as tx:
+                async with database.transaction(Scope(tenant, None)) as tx:
                     await create(tx, [draft("ada", title=str(count))])
                 assert (await events.next())["inboxEvents"]["notification"]["title"] == str(count)
                 assert (await badge.next())["stats"]["unread"] == count

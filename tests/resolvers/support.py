@@ -215,7 +215,7 @@ async def add_deliveries(
 ) -> list[UUID]:
     """Store a request and a delivery for each (notification, channel), in one transaction."""
     request_id = uuid4()
-    said = Said("build.done", "build", "A build")
+    said = Said(type="build.done", category="build", title="A build")
     rows = [
         Planned(uuid4(), user.id, UUID(id), channel, DeliveryStatus(status), **values)
         for id, channel in pairs
