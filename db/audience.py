@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Text, Uuid, any_, bindparam, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from db.session import Row, Source
-from db.statement import Read, in_tenant
+from db.session import Row, Source, Transaction
+from db.statement import Read, Write, in_tenant
 from db.tables import channel, notification_type, preference, recipient, template
 
 _USERS = bindparam("users", type_=ARRAY(Text))
@@ -30,7 +30,9 @@ _SUBJECT = Read(
         func.now().label("now"),
     ).select_from(_one.outerjoin(_type, true()).outerjoin(_template, true()))
 )
-_CHANNELS = Read(select(channel).where(in_tenant(channel)).order_by(channel.c.created_at, channel.c.id))
+_channels = select(channel).where(in_tenant(channel)).order_by(channel.c.created_at, channel.c.id)
+_CHANNELS = Read(_channels)
+_KEPT_CHANNELS = Write(_channels.with_for_update(read=True, key_share=True))
 _PEOPLE = Read(select(recipient).where(in_tenant(recipient), recipient.c.id == any_(_USERS)))
 _PREFERENCES = Read(select(preference).where(in_tenant(preference), preference.c.user_id == any_(_USERS)))
 
@@ -44,6 +46,11 @@ async def subject(source: Source, type: str, template_id: object) -> Row:
 async def channels(source: Source) -> list[Row]:
     """Return all of the tenant's channels, whole: with their secrets, sealed."""
     return await source.fetch(_CHANNELS)
+
+
+async def kept_channels(tx: Transaction) -> list[Row]:
+    """Return all of the tenant's channels, which nobody deletes until the commit."""
+    return await tx.fetch(_KEPT_CHANNELS)
 
 
 async def people(source: Source, users: Sequence[str]) -> list[Row]:

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import db.audience
@@ -179,5 +179,12 @@ def _whole_config(row: Row, vault: Vault) -> tuple[dict[str, str], list[str]]:
     }
     previous = row.secrets.get("previous")
     still_signs = previous and datetime.fromisoformat(previous["until"]) > row.now
-    place: Any = secret_place(row.tenant_id, row.channel_id, "secret")
-    return {**row.config, **opened}, [vault.open(place, previous["box"])] if still_signs else []
+    return {**row.config, **opened}, _previous_secret(row, vault) if still_signs else []
+
+
+def _previous_secret(row: Row, vault: Vault) -> list[str]:
+    # Without it the current secret signs alone, which is better than not sending.
+    with suppress(CannotOpenError):
+        place = secret_place(row.tenant_id, row.channel_id, "secret")
+        return [vault.open(place, row.secrets["previous"]["box"])]
+    return []

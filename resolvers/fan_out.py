@@ -54,7 +54,7 @@ async def fan_out(
     ]
     await db.draft.copy(tx, ledger, request.id, copies)
     rows = {copy.user_id: copy.id for copy in copies}
-    ways = [way for way in await db.audience.channels(tx) if off_limits(saying, way) is None]
+    ways = [way for way in await db.audience.kept_channels(tx) if off_limits(saying, way) is None]
     plans = [
         _plan(request, route, id, rows.get(id), way, subject.now)
         for id in users

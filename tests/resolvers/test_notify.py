@@ -252,6 +252,15 @@ async def test_a_delivery_for_each_channel(agent: Api.User, ada: Api.User, vault
     assert await outbox(vault, agent.tenant) == ["DELIVERY"]
 
 
+async def test_a_channel_that_goes_at_the_same_time(agent: Api.User, admin: Api.User, vault: Vault) -> None:
+    """Whoever comes first: the delivery is there and cancelled, or there is none; nobody gets an error."""
+    delete = "mutation($id: ID!) { deleteChannel(id: $id) }"
+    for _round in range(20):
+        channel = await add_channel(agent)
+        await asyncio.gather(notify(agent, "ada"), admin.data(delete, id=str(channel)))
+    assert {status for _user, status, _reason in await of_request(vault, agent.tenant)} <= {"CANCELLED"}
+
+
 async def test_channels_limit(agent: Api.User, ada: Api.User, vault: Vault) -> None:
     """Only the kinds given; without IN_APP there is no inbox row."""
     await add_channel(agent)
