@@ -112,6 +112,10 @@ class WebSocketProtocol(_Patient, WebSocketsSansIOProtocol):
         await super().send(message)
         await self.writable.wait()
 
+    def keepalive_timeout(self) -> None:
+        """Drop who does not answer pings: to 1011, had they slept, clients would never come back."""
+        self.transport.abort()
+
     def shutdown(self) -> None:
         """Close with 1012 and {"retryAfterMs": n}; the transport closes once the client has answered."""
         if self.close_sent or not self.handshake_complete:

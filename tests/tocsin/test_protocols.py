@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import CloseCode
 
+import tocsin.app
 import tocsin.protocols
 from tests.conformance.client import PLAIN, Site, Wire, site
 from tests.conformance.server import Operation
@@ -138,6 +139,18 @@ async def test_a_server_that_shuts_down_says_when_to_come_back() -> None:
     times = [json.loads(reason)["retryAfterMs"] for _code, reason in closes]
     assert all(0 <= time <= RETURN_WITHIN_MS for time in times)
     assert len(set(times)) > 15  # that 30 draws of 2,001 have fewer different ones happens to nobody
+
+
+async def test_who_does_not_answer_pings_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that wakes up later finds a reset (1006), after which clients connect anew; others stay."""
+    monkeypatch.setattr(tocsin.app, "_PING_SECONDS", 0.5)
+    async with site(PLAIN) as running, running.socket() as sleeper, running.socket() as other:
+        deaf(sleeper)
+        await asyncio.sleep(1.5)
+        sleeper.socket.transport.resume_reading()
+        await asyncio.wait_for(sleeper.socket.wait_closed(), 5)
+        assert sleeper.socket.close_code == CloseCode.ABNORMAL_CLOSURE
+        assert (await other.run("{ serial }"))[-1][0] == "complete"
 
 
 def test_what_the_server_runs_with() -> None:
