@@ -9,7 +9,7 @@ SYNCED := .venv/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help install run test check schema-diff format lock clean
+.PHONY: help install run test soak bench-delivery check schema-diff format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -31,6 +31,14 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 test: install ## Run the tests; the resolvers' a second time with the database alone isolating
 	.venv/bin/pytest -n 2 --dist loadfile
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
+
+soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes half an hour
+	.venv/bin/python -m tests.delivery.soak
+	.venv/bin/python -m tests.live.soak_connections
+
+bench-delivery: install ## Compare the worker with one on pgqueuer
+	$(UV) sync --quiet --frozen --all-extras --group bench --inexact
+	.venv/bin/python -m bench.delivery
 
 check: install schema-diff ## Check format, lint, types, duplicates and that schema.graphql is up to date
 	.venv/bin/ruff format --check .

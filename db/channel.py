@@ -72,7 +72,12 @@ _INSERT = Write(
     .returning(channel)
 )
 _this = (in_tenant(channel), _c.id == bindparam("this", type_=Uuid))
-_LOCK = Write(select(channel).where(*_this).with_for_update())
+_LOCK = Write(select(channel, func.now().label("now")).where(*_this).with_for_update())
+# Who adds deliveries to it need not wait; who changes or deletes it must.
+_KEEP = Write(select(channel).where(*_this).with_for_update(key_share=True))
+_KEEP_ENABLED = Write(
+    select(channel).where(in_tenant(channel), _c.enabled).order_by(_c.id).with_for_update(key_share=True)
+)
 _DELETE = Write(delete(channel).where(*_this))
 
 
@@ -107,8 +112,18 @@ async def add(
 
 
 async def lock(tx: Transaction, id: UUID) -> Row | None:
-    """Return a channel, if it exists, and hold it: until the commit it gets no deliveries and no changes."""
+    """Return a channel and now, if it exists, and hold it: till the commit it gets no deliveries or changes."""
     return await tx.one(_LOCK, this=id)
+
+
+async def keep(tx: Transaction, id: UUID) -> list[Row]:
+    """Return a channel, if it exists, and keep it as it is until the commit; it still gets deliveries."""
+    return await tx.fetch(_KEEP, this=id)
+
+
+async def keep_enabled(tx: Transaction) -> list[Row]:
+    """Return all channels that are on, and keep them as they are until the commit."""
+    return await tx.fetch(_KEEP_ENABLED)
 
 
 async def change(tx: Transaction, id: UUID, values: Mapping[str, Any]) -> Row:
@@ -124,3 +139,26 @@ async def switch_off(tx: Transaction, id: UUID) -> None:
 async def remove(tx: Transaction, id: UUID) -> None:
     """Delete a channel; its deliveries stay, without one."""
     await tx.fetch(_DELETE, this=id)
+
+
+# -- secrets -----------------------------------------------------------------------------------------------
+
+_LOCK_SEALED = Write(
+    select(_c.id, _c.secrets, func.now().label("now"))
+    .where(in_tenant(channel), _c.secrets != func.jsonb_build_object())
+    .order_by(_c.id)
+    .with_for_update()
+)
+_RESEAL = Write(
+    update(channel).where(*_this).values(secrets=bindparam("secrets", type_=_c.secrets.type)).returning(_c.id)
+)
+
+
+async def lock_sealed(tx: Transaction) -> list[Row]:
+    """Return id and secrets of all channels that have any, and now; hold them until the commit."""
+    return await tx.fetch(_LOCK_SEALED)
+
+
+async def reseal(tx: Transaction, id: UUID, secrets: Mapping[str, Any]) -> None:
+    """Store the same secrets in other boxes; to everybody the channel is as it was."""
+    await tx.only(_RESEAL, this=id, secrets=dict(secrets))

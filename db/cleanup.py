@@ -1,4 +1,4 @@
-"""What time takes away: deleted rows, rows older than a tenant keeps, the old end of event logs.
+"""What time takes away: deleted rows, rows older than a tenant keeps, the old ends of logs.
 
 All by the database's clock. Each step takes at most `limit` rows and says how many it took.
 """
@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
 )
 
@@ -22,9 +23,10 @@ from db.notification import delete as delete_softly
 from db.session import Source, Transaction
 from db.settings import Settings
 from db.statement import Read, Write, in_tenant, owned
-from db.tables import event, inbox, notification, settings
+from db.tables import delivery, event, inbox, notification, request, settings
+from db.types import DeliveryStatus, RequestStatus
 
-_n = notification.c
+_n, _d, _r = notification.c, delivery.c, request.c
 _LIMIT: Any = bindparam("limit", type_=Integer)
 
 
@@ -153,3 +155,58 @@ async def drop_events(tx: Transaction, days: int, limit: int) -> int:
     """Take events older than `days` off the old end of the scope's own log."""
     await inboxes.lock(tx)
     return await _count(tx, _DROP_EVENTS, days=days, limit=limit)
+
+
+# -- deliveries --------------------------------------------------------------------------------------------
+
+_is_over = or_(
+    *(
+        _d.status == status.value
+        for status in (
+            DeliveryStatus.SENT,
+            DeliveryStatus.FAILED,
+            DeliveryStatus.SUPPRESSED,
+            DeliveryStatus.CANCELLED,
+        )
+    )
+)
+_old_deliveries = (
+    select(_d.id)
+    .where(in_tenant(delivery), _d.created_at < _kept_since, _is_over)
+    .order_by(_d.created_at)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+)
+_DROP_DELIVERIES = _counted(
+    delete(delivery)
+    .where(in_tenant(delivery), _d.id == _array(_old_deliveries))
+    .returning(literal(1).label("one"))
+)
+_is_referred_to = select(_d.id).where(in_tenant(delivery), _d.request_id == _r.id).exists()
+_old_requests = (
+    select(_r.id)
+    .where(
+        in_tenant(request),
+        _r.created_at < _kept_since,
+        _r.status == RequestStatus.DONE.value,
+        ~_is_referred_to,
+    )
+    .order_by(_r.created_at)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+)
+_DROP_REQUESTS = _counted(
+    delete(request)
+    .where(in_tenant(request), _r.id == _array(_old_requests))
+    .returning(literal(1).label("one"))
+)
+
+
+async def drop_deliveries(tx: Transaction, days: int, limit: int) -> int:
+    """Remove, in a service scope, deliveries older than `days` that are over, with their attempts."""
+    return await _count(tx, _DROP_DELIVERIES, days=days, limit=limit)
+
+
+async def drop_requests(tx: Transaction, days: int, limit: int) -> int:
+    """Remove, in a service scope, requests older than `days` that are done and have no delivery left."""
+    return await _count(tx, _DROP_REQUESTS, days=days, limit=limit)

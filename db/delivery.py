@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,36 +12,57 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
+    case,
+    cast,
     column,
+    exists,
+    extract,
     func,
     insert,
+    literal_column,
+    null,
     or_,
     select,
     true,
+    tuple_,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.inbox import columns_of, unnest
 from db.session import Reader, Row, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import attempt, delivery, due
-from db.types import DeliveryStatus
+from db.types import DeliveryStatus, Position
 
 _d = delivery.c
 _KEYS = bindparam("keys", type_=ARRAY(Uuid))
 
+_SENDING = DeliveryStatus.SENDING.value
+_WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]
+# What waits and is held by a worker is being sent: the lease is the truth, also after a crash.
+_is_held = exists(
+    select(due.c.id).where(
+        in_tenant(due), due.c.id == _d.id, due.c.lease.is_not(None), due.c.due_at > func.now()
+    )
+)
+_is_waiting_here = or_(*(_d.status == status for status in _WAITING))
+_STATUS = case((and_(_is_waiting_here, _is_held), _SENDING), else_=_d.status)
+_SHOWN = [_STATUS.label("status") if column.name == "status" else column for column in delivery.columns]
+
 _BY_NOTIFICATION = Read(
-    select(delivery)
+    select(*_SHOWN)
     .where(in_tenant(delivery), _d.notification_id == any_(_KEYS))
     .order_by(_d.created_at, _d.id)
 )
 # One index probe a channel, however many deliveries it has.
 _channels = func.unnest(_KEYS).table_valued(column("id", Uuid)).render_derived(name="channels")
 _last = (
-    select(delivery)
+    select(*_SHOWN)
     .where(in_tenant(delivery), _d.channel_id == _channels.c.id)
     .order_by(_d.created_at.desc(), _d.id.desc())
     .limit(1)
@@ -67,6 +89,65 @@ async def last_by_channel(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
 async def attempts(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
     """Return the attempts of these deliveries, in order."""
     return await reader.fetch(_ATTEMPTS, keys=keys)
+
+
+# -- the log -----------------------------------------------------------------------------------------------
+
+
+class LogFilter(NamedTuple):
+    """What of the log is wanted: fields AND together, statuses OR; None and an empty list: any."""
+
+    notification_id: UUID | None = None
+    channel_id: UUID | None = None
+    owner_id: str | None = None
+    statuses: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The binds of what restricts."""
+        return {name: value for name, value in self._asdict().items() if value not in {None, ()}}
+
+
+_WHEN_GIVEN = {
+    "notification_id": _d.notification_id == bindparam("notification_id", type_=Uuid),
+    "channel_id": _d.channel_id == bindparam("channel_id", type_=Uuid),
+    "owner_id": _d.user_id == bindparam("owner_id", type_=Text),
+    "statuses": any_(bindparam("statuses", type_=ARRAY(Text))) == _STATUS,
+}
+
+
+@lru_cache
+def _page_statement(given: tuple[str, ...], *, keyset: bool) -> Read:
+    query = select(*_SHOWN).where(in_tenant(delivery), *(_WHEN_GIVEN[name] for name in given))
+    if keyset:
+        at, at_id = bindparam("at", type_=DateTime(timezone=True)), bindparam("at_id", type_=Uuid)
+        query = query.where(tuple_(_d.created_at, _d.id) < tuple_(at, at_id))
+    newest_first = query.order_by(_d.created_at.desc(), _d.id.desc())
+    return Read(newest_first.limit(bindparam("limit", type_=Integer)))
+
+
+@lru_cache
+def _count_statement(given: tuple[str, ...]) -> Read:
+    conditions = [in_tenant(delivery), *(_WHEN_GIVEN[name] for name in given)]
+    return Read(select(func.count().label("total")).select_from(delivery).where(*conditions))
+
+
+async def page(reader: Reader, filter: LogFilter, after: Position | None, limit: int) -> list[Row]:
+    """Return at most `limit` deliveries after a position, newest first."""
+    given = filter.given
+    at, at_id = after or (None, None)
+    statement = _page_statement(tuple(given), keyset=after is not None)
+    return await reader.fetch(statement, at=at, at_id=at_id, limit=limit, **given)
+
+
+async def count(reader: Reader, filter: LogFilter) -> int:
+    """Return how many deliveries match."""
+    given = filter.given
+    row = await reader.one(_count_statement(tuple(given)), **given)
+    return row["total"] if row else 0
+
+
+# -- planning ----------------------------------------------------------------------------------------------
 
 
 class Planned(NamedTuple):
@@ -106,9 +187,7 @@ _stored = (
     .returning(delivery)
     .cte("stored")
 )
-_is_waiting = or_(
-    *(_stored.c.status == status.value for status in (DeliveryStatus.PENDING, DeliveryStatus.DEFERRED))
-)
+_is_waiting = or_(*(_stored.c.status == status for status in _WAITING))
 _queued = (
     insert(due)
     .from_select(
@@ -151,7 +230,6 @@ async def add_attempts(tx: Transaction, attempts: Sequence[dict[str, Any]]) -> N
     await tx.many(_COUNT_ATTEMPT, attempts)
 
 
-_WAITING = [DeliveryStatus.PENDING.value, DeliveryStatus.DEFERRED.value]
 _CANCEL_WAITING = Write(
     update(delivery)
     .where(
@@ -164,5 +242,92 @@ _CANCEL_WAITING = Write(
 
 
 async def cancel_waiting(tx: Transaction, channel_id: UUID, reason: str) -> None:
-    """Cancel what waits on a channel, PENDING or DEFERRED; what is being sent goes on."""
+    """Cancel what waits on a channel, PENDING or DEFERRED; what is being sent is settled all the same."""
     await tx.fetch(_CANCEL_WAITING, channel=channel_id, waiting=_WAITING, why=reason)
+
+
+# -- again -------------------------------------------------------------------------------------------------
+
+_this = (in_tenant(delivery), _d.id == bindparam("this", type_=Uuid))
+_DUE_NOW = Write(
+    postgresql.insert(due)
+    .from_select(["tenant_id", "id"], select(_d.tenant_id, _d.id).where(*_this))
+    .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"due_at": func.now(), "lease": null()})
+)
+_HOLD_DUE = Write(
+    select(due.c.id).where(in_tenant(due), due.c.id == bindparam("this", type_=Uuid)).with_for_update()
+)
+_LOCK = Write(select(*_SHOWN).where(*_this).with_for_update(of=delivery))
+_ADVANCE = Write(update(delivery).where(*_this).values(next_attempt_at=func.now()).returning(delivery))
+_RESTART = Write(
+    update(delivery)
+    .where(*_this)
+    .values(
+        status=DeliveryStatus.PENDING.value,
+        reason=None,
+        next_attempt_at=func.now(),
+        strikes=0,
+        if_unread=False,
+        in_digest=False,
+    )
+    .returning(delivery)
+)
+
+
+async def bring_forward(tx: Transaction, id: UUID) -> Row | None:
+    """Let a delivery be due at once, whatever became of it, and return it as it was; None: it does not exist.
+
+    A worker that holds it loses it, so roll back if it is not to be sent. The outbox is locked first, as
+    workers do.
+    """
+    await tx.fetch(_HOLD_DUE, this=id)
+    row = await tx.one(_LOCK, this=id)
+    await tx.fetch(_DUE_NOW, this=id)
+    tx.hint_at_work()
+    return row
+
+
+async def advance(tx: Transaction, id: UUID) -> Row:
+    """Note that a waiting delivery was brought forward, and return it."""
+    return await tx.only(_ADVANCE, this=id)
+
+
+async def restart(tx: Transaction, id: UUID) -> Row:
+    """Note that a delivery that was over begins anew, and return it."""
+    return await tx.only(_RESTART, this=id)
+
+
+# -- tests -------------------------------------------------------------------------------------------------
+
+TESTS_A_MINUTE = 5
+_minute = func.make_interval(0, 0, 0, 0, 0, 1)
+_fullest = (
+    select(_d.created_at)
+    .where(
+        in_tenant(delivery),
+        _d.channel_id == _channels.c.id,
+        _d.is_test,
+        _d.created_at > func.now() - _minute,
+    )
+    .order_by(_d.created_at.desc(), _d.id.desc())
+    .offset(literal_column(str(TESTS_A_MINUTE - 1)))
+    .limit(literal_column("1"))
+    .lateral("fullest")
+)
+_TEST_WAIT = Write(
+    select(
+        cast(
+            func.ceil(extract("epoch", func.max(_fullest.c.created_at) + _minute - func.now())), Integer
+        ).label("seconds")
+    ).select_from(_channels.join(_fullest, true()))
+)
+
+
+async def test_wait(tx: Transaction, channel_ids: Sequence[UUID]) -> int | None:
+    """Return after how many seconds each of these channels takes another test; None: now.
+
+    A channel takes 5 a minute, by the database's clock. Keep the channels first: see `db.channel.keep`.
+    """
+    row = await tx.only(_TEST_WAIT, keys=channel_ids)
+    seconds: int | None = row["seconds"]
+    return seconds

@@ -99,7 +99,8 @@ async def after(
 ) -> Mapping[After, Log]:
     """Read, in a service scope, at most `limit` events of each log with a higher seq.
 
-    There are fewer of large rows: no more follow once 32 KB have been read, as stored, of one log. Rows carry event_*, the columns named, and of their notification as it is now: `deleted`, and whether
+    There are fewer of large rows: no more follow once 32 KB, as stored, have been read of one log.
+    Rows carry event_*, the columns named, and of their notification as it is now: `deleted`, and whether
     it `matches` the filter (a deleted one does not).
     """
     rows = await source.fetch(

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    exists,
     func,
     select,
     text,
@@ -23,14 +24,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.inbox import columns_of
-from db.session import Row, Transaction
-from db.statement import TENANT_ID, Write, in_tenant
+from db.session import Reader, Row, Transaction
+from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import (
     channel,
     delivery,
     due,
     notification,
     notification_type,
+    preference,
     recipient,
     request,
     settings,
@@ -61,7 +63,8 @@ _HOLD = Write(
 )
 _paused = select(settings.c.notifier_paused).where(in_tenant(settings)).scalar_subquery()
 _SAID = ("type", "category", "severity", "title", "body", "url", "actions", "targets", "data", "channels")
-_OPEN = Write(
+_has_chosen = exists(select(preference.c.id).where(in_tenant(preference), preference.c.user_id == _d.user_id))
+_open = (
     select(
         delivery,
         *(request.c[name] for name in (*_SAID, "template_id", "project_id", "environment_id")),
@@ -83,6 +86,7 @@ _OPEN = Write(
             notification.c.dismissed_at.is_(None),
             notification.c.deleted_at.is_(None),
         ).label("is_unread"),
+        _has_chosen.label("has_chosen"),
         func.coalesce(_paused, False).label("paused"),
         func.clock_timestamp().label("now"),
     )
@@ -99,11 +103,24 @@ _OPEN = Write(
     .where(in_tenant(delivery), _d.id == any_(_IDS))
     .order_by(request.c.created_at, _d.id)
 )
+_OPEN = Write(_open)
+_is_held = and_(
+    in_tenant(due), due.c.id == _d.id, due.c.lease == _LEASE, due.c.due_at > func.clock_timestamp()
+)
+_PEEK = Read(_open.where(exists(select(due.c.id).where(_is_held))))
 _MARK = Write(
     update(delivery)
     .where(in_tenant(delivery), _d.id == any_(_IDS))
     .values(status=DeliveryStatus.SENDING.value, reason=None, next_attempt_at=None)
 )
+
+
+async def peek(reader: Reader, lease: UUID, ids: Sequence[UUID]) -> list[Row]:
+    """Return those that are still held under this lease, with all that decides on them and all that is sent.
+
+    In a service scope and one round trip. Nothing is locked: what comes of it is settled under the lease.
+    """
+    return await reader.fetch(_PEEK, lease=lease, ids=ids)
 
 
 async def hold(tx: Transaction, lease: UUID, ids: Sequence[UUID]) -> list[UUID]:
@@ -117,7 +134,7 @@ async def read(tx: Transaction, ids: Sequence[UUID]) -> list[Row]:
 
 
 async def mark_sending(tx: Transaction, ids: Sequence[UUID]) -> None:
-    """Show that these are being sent."""
+    """Let nobody gather these any more. What is in no digest need not be marked: it is SENDING while held."""
     await tx.fetch(_MARK, ids=ids)
 
 

@@ -1,4 +1,4 @@
-"""The tables of what leaves the building: requests, deliveries and their attempts, and what is due."""
+"""The tables of what leaves the building: requests, deliveries and their attempts, what is due, who may ask."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -150,4 +150,12 @@ due = Table(
     one_of("kind", "DELIVERY", "REQUEST"),
     Index(None, "tenant_id", "due_at"),
     comment="What a worker has to do, and when; while one holds it, lease is that one's and due_at its end.",
+)
+
+host = Table(
+    "host",
+    metadata,
+    key("tenant_id"),
+    key("role_name"),
+    comment="Which database roles may call tocsin.notify() for which tenant; only the owner writes it.",
 )

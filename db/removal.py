@@ -13,6 +13,7 @@ from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, USER_ID, Read, Write, in_tenant, owned
 from db.tables import (
     delivery,
+    due,
     event,
     inbox,
     inbox_count,
@@ -22,7 +23,7 @@ from db.tables import (
     removal,
     request,
 )
-from db.types import Counters
+from db.types import Counters, RequestStatus
 
 _who = (in_tenant(recipient), recipient.c.id == USER_ID)
 _IS_KNOWN = Read(
@@ -36,12 +37,19 @@ _IS_KNOWN = Read(
 )
 # What was said to nobody else goes with its deliveries, and those with their attempts. The outbox holds ids
 # only: a worker drops what is no longer there.
+_to_nobody_else = (in_tenant(request), request.c.recipient_ids == cast(array([USER_ID]), ARRAY(Text)))
+# Workers hold the outbox's rows, in this order, before they touch deliveries.
+_HOLD_WORK = Write(
+    select(due.c.id)
+    .where(in_tenant(due), in_tenant(delivery), due.c.id == delivery.c.id, delivery.c.user_id == USER_ID)
+    .order_by(due.c.id)
+    .with_for_update(of=due)
+)
+# Before the inbox is locked: a worker that fans one out locks it first, and then the inbox.
+_TAKE_BACK = Write(delete(request).where(*_to_nobody_else))
 _ERASE = (
-    Write(
-        delete(request).where(
-            in_tenant(request), request.c.recipient_ids == cast(array([USER_ID]), ARRAY(Text))
-        )
-    ),
+    # Those made while the inbox was waited for. One that is not done yet is later than the removal.
+    Write(delete(request).where(*_to_nobody_else, request.c.status == RequestStatus.DONE.value)),
     Write(delete(delivery).where(in_tenant(delivery), delivery.c.user_id == USER_ID)),
     *(Write(delete(table).where(owned(table))) for table in (notification, inbox_count, event, preference)),
     Write(delete(recipient).where(*_who)),
@@ -70,12 +78,14 @@ _OF = Read(
 async def erase(tx: Transaction) -> bool:
     """Erase the scope's user; False, and nothing changed, if the tenant never heard of them.
 
-    The inbox row is locked first, as by everybody who changes an inbox, and stays, empty and in the next
-    epoch, so that cursors of the earlier life ask for a resync.
+    The inbox row is locked, as by everybody who changes an inbox, and stays, empty and in the next epoch,
+    so that cursors of the earlier life ask for a resync.
     """
     known = await tx.one(_IS_KNOWN)
     if not known or not known["known"]:
         return False
+    await tx.fetch(_HOLD_WORK)
+    await tx.fetch(_TAKE_BACK)
     await lock(tx)
     await lock_preferences(tx, str(tx.scope.user_id))
     for statement in (*_ERASE, _BURY, _REMEMBER):

@@ -30,11 +30,12 @@ from db.columns import (
     one_of,
     ref,
 )
-from db.outbox_tables import attempt, delivery, due, request
+from db.outbox_tables import attempt, delivery, due, host, request
 
 __all__ = [
     "CHANNEL_KINDS",
     "EXEMPT",
+    "HOST",
     "PERSONAL",
     "SCHEMA",
     "SERVICE",
@@ -46,6 +47,7 @@ __all__ = [
     "delivery",
     "due",
     "event",
+    "host",
     "inbox",
     "inbox_count",
     "metadata",
@@ -309,5 +311,7 @@ SHARED = (
 SERVICE = (request,)
 # Tenant; but the worker sees all, to find what is due: ids only. See docs/adr/0010.
 WORK = (due,)
+# A host application's ties to tenants: it reads its own, the owner writes, app and worker have no right.
+HOST = (host,)
 # Ids only, no policy: a worker finds its tenants here. See docs/adr/0002.
 EXEMPT = (tenant,)

@@ -19,27 +19,33 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Report:
-    """What a cleanup did: rows purged and expired, events dropped, drifts found."""
+    """What a cleanup did: rows purged and expired, what was dropped from the logs, drifts found."""
 
     purged: int = 0
     expired: int = 0
     events: int = 0
+    deliveries: int = 0
+    requests: int = 0
     drifts: int = 0
 
 
-async def run(database: Database, event_days: int) -> Report:
+async def run(database: Database, event_days: int, delivery_days: int) -> Report:
     """Clean every tenant up. What one tenant's data forbids is logged and stops no other tenant."""
     total = Report()
     for tenant_id in await db.tenant.ids(database):
-        await _tenant(database, tenant_id, event_days, total)
+        await _tenant(database, tenant_id, event_days, delivery_days, total)
     _log.info("cleanup: %s", ", ".join(f"{it.name} {getattr(total, it.name)}" for it in fields(total)))
     return total
 
 
-async def _tenant(database: Database, tenant_id: str, event_days: int, total: Report) -> None:
+async def _tenant(
+    database: Database, tenant_id: str, event_days: int, delivery_days: int, total: Report
+) -> None:
     try:
         total.purged += await purge(database, tenant_id)
         total.events += await drop_events(database, tenant_id, event_days)
+        total.deliveries += await drop_deliveries(database, tenant_id, delivery_days)
+        total.requests += await drop_requests(database, tenant_id, delivery_days)
         total.drifts += len(await reconcile.tenant(database, tenant_id, repair=False))
         total.expired += await expire(database, tenant_id)
     except asyncpg.IntegrityConstraintViolationError:
@@ -72,6 +78,20 @@ async def drop_events(database: Database, tenant_id: str, days: int) -> int:
             )
             for user_id in users
         ]
+    )
+
+
+async def drop_deliveries(database: Database, tenant_id: str, days: int) -> int:
+    """Take deliveries that are over out of the log after `days`; return how many."""
+    return await _drain(
+        database, Scope(tenant_id, None), lambda tx: db.cleanup.drop_deliveries(tx, days, BATCH)
+    )
+
+
+async def drop_requests(database: Database, tenant_id: str, days: int) -> int:
+    """Forget requests that are done after `days`, once all their deliveries are gone; return how many."""
+    return await _drain(
+        database, Scope(tenant_id, None), lambda tx: db.cleanup.drop_requests(tx, days, BATCH)
     )
 
 

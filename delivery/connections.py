@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import httpcore
@@ -66,12 +68,14 @@ class Guard(httpcore.AsyncNetworkBackend):
             await self._stream.aclose()
 
 
-class Connection(NamedTuple):
-    """A connection to a scheme, host and port; it is made at its first request."""
+@dataclass(slots=True, eq=False)
+class Connection:
+    """A connection to a scheme, host and port; it is made at its first request. idle_since: time.monotonic()."""
 
     to: tuple[str, str, int]
     guard: Guard
     http: httpcore.AsyncHTTPConnection
+    idle_since: float = 0.0
 
 
 class Connections:
@@ -91,8 +95,8 @@ class Connections:
     async def to(self, destination: Destination) -> AsyncIterator[httpcore.AsyncHTTPConnection]:
         """Lend a connection for one request, one that is open already if there is any."""
         async with self._places:
-            await self._drop_stale()
-            connection = self._kept(destination) or self._new(destination)
+            await self._drop_old()
+            connection = await self._kept(destination) or self._new(destination)
             try:
                 yield connection.http
             finally:
@@ -105,23 +109,26 @@ class Connections:
 
     async def _put_back(self, connection: Connection) -> None:
         if connection.http.is_available():
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
             if len(self._idle) <= self._most:
                 return
             connection = self._idle.pop(0)
         await connection.guard.hang_up()
 
-    async def _drop_stale(self) -> None:
-        """Hang up what the receiver closed, or what is too old."""
-        while stale := next((it for it in self._idle if it.http.has_expired()), None):
-            self._idle.remove(stale)
-            await stale.guard.hang_up()
+    async def _drop_old(self) -> None:
+        """Hang up what has been idle for too long."""
+        while self._idle and self._idle[0].idle_since < time.monotonic() - _KEEP_ALIVE_SECONDS:
+            await self._idle.pop(0).guard.hang_up()
 
-    def _kept(self, destination: Destination) -> Connection | None:
-        for connection in self._idle:
-            if connection.to == destination[:3]:
-                self._idle.remove(connection)
-                return connection
+    async def _kept(self, destination: Destination) -> Connection | None:
+        """Return one that is open; hang up those that the receiver has closed."""
+        # Only where one is wanted, for each look is a system call or two.
+        while found := next((it for it in self._idle if it.to == destination[:3]), None):
+            self._idle.remove(found)
+            if not found.http.has_expired():
+                return found
+            await found.guard.hang_up()
         return None
 
     def _new(self, destination: Destination) -> Connection:

@@ -13,13 +13,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import db.work
-from db.session import OUTAGE, Database, Row, Scope
+from db.session import OUTAGE, Database, Row
 from db.types import ChannelKind, WorkKind
 from delivery import fan_out, verdict
 from delivery.hand import Hand
 from delivery.opening import Load, Opened, open_held
 from delivery.sender import Rejected, Result, Retry, Sender
-from delivery.settler import Settler
+from delivery.settler import Settler, Verdict
 from live.hub import Waiter
 from resolvers.vault import Vault
 
@@ -123,7 +123,7 @@ class Dispatcher:
             opened = await self._open(tenant_id, lease, ids)
         except OUTAGE as error:
             _log.warning("Deliveries could not be opened: %s", type(error).__name__)
-            self._hand.done(ids)  # their lease runs out
+            self._hand.done(lease, ids)  # their lease runs out
             return
         except Exception as error:  # noqa: BLE001  a bug, or a row that nobody foresaw
             if len(ids) > 1:
@@ -134,14 +134,16 @@ class Dispatcher:
             _tell("could not be prepared", ids[0], error)
             self._settler.put(tenant_id, [verdict.of_poison(ids[0], lease)])
             return
-        sending = {id for load in opened.loads for id in load.deliveries}
-        self._hand.done([id for id in ids if id not in sending])
+        going_on = {id for load in opened.loads for id in load.deliveries}
+        if opened.settlements:
+            going_on |= {settlement.id for settlement in opened.settlements}
+            self._settler.put(tenant_id, map(Verdict, opened.settlements))
+        self._hand.done(lease, [id for id in ids if id not in going_on])
         for load in opened.loads:
             self._start(self._carry(tenant_id, lease, load))
 
     async def _open(self, tenant_id: str, lease: UUID, ids: Sequence[UUID]) -> Opened:
-        async with self._database.transaction(Scope(tenant_id, None)) as tx:
-            return await open_held(tx, self._vault, lease, self._pace.lease_seconds, ids)
+        return await open_held(self._database, self._vault, tenant_id, lease, self._pace.lease_seconds, ids)
 
     # -- send ----------------------------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  its lease runs out, and it is tried again then
             _tell("could not be fanned out", id, error)
         finally:
-            self._hand.done([id])
+            self._hand.done(lease, [id])
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import db.inbox
 import db.outbox
 import db.request
 from db.session import Database, Row, Scope, Transaction
@@ -31,6 +32,7 @@ async def _batch(tx: Transaction, request_id: UUID, lease: UUID) -> bool:
         await _give(tx, row, users)
         return True
     if row:
+        await db.inbox.add_tenant(tx)  # who told nobody is a tenant, too: cleanup must find the request
         await db.request.finish(tx, request_id)
     await db.outbox.drop(tx, lease, [request_id])
     return False

@@ -1,20 +1,10 @@
 """What one worker has in hand: under which leases it holds what, and how much more it may take."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
 from uuid import UUID
 
-from delivery.slots import Slots
-
-_ENOUGH = 8
-"""Slots that must be free again before more is worth picking, unless nothing is left in hand."""
-
-
-class Held(NamedTuple):
-    """Of which tenant something is, and the lease that it is held under."""
-
-    tenant_id: str
-    lease: UUID
+from delivery.slots import ENOUGH, Slots
 
 
 class Hand:
@@ -23,33 +13,35 @@ class Hand:
     def __init__(self, size: int, emptied: Callable[[], None]) -> None:
         self._slots = Slots(size)
         self._emptied = emptied
-        self._held: dict[UUID, Held] = {}
-        self._freed = 0
+        self._held: dict[tuple[UUID, UUID], str] = {}  # the tenants, by lease and id
+        self._freed: Counter[str] = Counter()
 
     def rooms(self, tenants: Iterable[str]) -> dict[str, int]:
         """Take the slots that each tenant may have now; return how many, where there are any."""
-        self._freed = 0
+        self._freed.clear()
         taken = {tenant_id: self._slots.take(tenant_id) for tenant_id in tenants}
         return {tenant_id: room for tenant_id, room in taken.items() if room}
 
     def fill(self, rooms: dict[str, int], lease: UUID, picked: Iterable[tuple[str, UUID]]) -> None:
         """Put what was picked into the slots taken, and give the others back."""
         for tenant_id, id in picked:
-            self._held[id] = Held(tenant_id, lease)
+            self._held[lease, id] = tenant_id
             rooms[tenant_id] -= 1
         for tenant_id, room in rooms.items():
             self._slots.give_back(tenant_id, room)
 
-    def done(self, ids: Collection[UUID]) -> None:
-        """Let go of what is done; what was never in a slot of its own (the rest of a digest) is ignored."""
+    def done(self, lease: UUID, ids: Collection[UUID]) -> None:
+        """Let go of what is done; what was never in a slot of its own (the rest of a digest) is ignored.
+
+        The lease counts, for what it was lost of may have been picked once more meanwhile.
+        """
         for id in ids:
-            if held := self._held.pop(id, None):
-                self._slots.give_back(held.tenant_id, 1)
-                self._freed += 1
-        if self._freed >= _ENOUGH or not self._held:
-            self._emptied()
+            if tenant_id := self._held.pop((lease, id), None):
+                self._slots.give_back(tenant_id, 1)
+                self._freed[tenant_id] += 1
+                if self._freed[tenant_id] >= min(ENOUGH, self._slots.held(tenant_id)):
+                    self._emptied()
 
     def leases(self) -> tuple[list[str], list[UUID]]:
         """Return the tenants and the leases of all that is in hand."""
-        held = self._held.values()
-        return [*{it.tenant_id for it in held}], [*{it.lease for it in held}]
+        return [*{*self._held.values()}], [*{lease for lease, _id in self._held}]

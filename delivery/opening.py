@@ -10,7 +10,7 @@ from uuid import UUID
 import db.audience
 import db.outbox
 from db.outbox import Settlement
-from db.session import Row, Transaction
+from db.session import Database, Row, Scope, Source, Transaction
 from db.types import ChannelKind, DeliveryStatus
 from delivery.parcel import Message, Parcel, Recipient
 from resolvers.channel import secret_place
@@ -38,34 +38,57 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is to be sent, and what became of the rest."""
+    """What is to be sent, and what becomes of the rest, once it is settled."""
 
     loads: Sequence[Load]
     settlements: Sequence[Settlement]
 
 
 async def open_held(
+    database: Database, vault: Vault, tenant_id: str, lease: UUID, seconds: float, ids: Sequence[UUID]
+) -> Opened:
+    """Decide what happens to the deliveries that are still held under a lease.
+
+    Most need one read. A digest, a pause, and what is over or no longer held need locks.
+    """
+    service = Scope(tenant_id, None)
+    reader = database.reader(service)
+    rows = [row for row in await db.outbox.peek(reader, lease, ids) if _is_plain(row)]
+    opened = _decided(rows, await _choices(reader, rows), vault, lease)
+    if rest := [*{*ids} - {row.id for row in rows}]:
+        async with database.transaction(service) as tx:
+            special = await _open_special(tx, vault, lease, seconds, rest)
+        opened = Opened([*opened.loads, *special.loads], [*opened.settlements, *special.settlements])
+    return opened
+
+
+def _is_plain(row: Row) -> bool:
+    return row.status in _WAITING and not row.in_digest and (row.is_test or not row.paused)
+
+
+async def _open_special(
     tx: Transaction, vault: Vault, lease: UUID, seconds: float, ids: Sequence[UUID]
 ) -> Opened:
-    """Decide, in a service scope, what happens to the deliveries that are still held under a lease."""
     gathered = await db.outbox.gather(tx, lease, seconds, ids)
     held = await db.outbox.hold(tx, lease, [*{*ids, *gathered}])
     rows = await db.outbox.read(tx, held)
     over = {*held} - {row.id for row in rows if row.status in _WAITING}
-    await db.outbox.drop(tx, lease, [*over])
-    rows = [row for row in rows if row.id not in over]
+    if over:
+        await db.outbox.drop(tx, lease, [*over])
+        rows = [row for row in rows if row.id not in over]
     if any(row.paused for row in rows) and await db.outbox.park(tx, lease, PAUSED):
         rows = [row for row in rows if row.is_test]
     opened = _decided(rows, await _choices(tx, rows), vault, lease)
-    await db.outbox.mark_sending(tx, [id for load in opened.loads for id in load.deliveries])
-    await db.outbox.settle(tx, opened.settlements)
+    if digests := [id for load in opened.loads for id in load.deliveries]:
+        await db.outbox.mark_sending(tx, digests)
     return opened
 
 
-async def _choices(tx: Transaction, rows: Sequence[Row]) -> Mapping[str, Choices]:
+async def _choices(source: Source, rows: Sequence[Row]) -> Mapping[str, Choices]:
     chosen: dict[str, list[Row]] = defaultdict(list)
-    for row in await db.audience.preferences(tx, sorted({row.user_id for row in rows})):
-        chosen[row.user_id].append(row)
+    if users := sorted({row.user_id for row in rows if row.has_chosen}):
+        for row in await db.audience.preferences(source, users):
+            chosen[row.user_id].append(row)
     return {row.user_id: Choices(chosen[row.user_id]) for row in rows}
 
 

@@ -29,7 +29,7 @@ class Settler:
     A database that is away is waited for: whether a result still counts then is the lease's to say.
     """
 
-    def __init__(self, database: Database, done: Callable[[Collection[UUID]], None]) -> None:
+    def __init__(self, database: Database, done: Callable[[UUID, Collection[UUID]], None]) -> None:
         self._database, self._done = database, done
         self._waiting: dict[str, list[Verdict]] = defaultdict(list)
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -49,7 +49,8 @@ class Settler:
         try:
             while verdicts := self._waiting.pop(tenant_id, None):
                 await self._write(tenant_id, verdicts)
-                self._done([verdict.settlement.id for verdict in verdicts])
+                for settlement, _gone in verdicts:
+                    self._done(settlement.lease, [settlement.id])
         finally:
             del self._running[tenant_id]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,9 @@ from resolvers.principal import Role
 from resolvers.rights import allow
 
 MAX_CHANNELS = 50
+GRACE = timedelta(hours=24)
+"""For how long a signing secret that was rotated out signs along."""
+_SECRET, _PREVIOUS = "secret", "previous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,9 @@ def public_config(row: Row) -> dict[str, Any]:
 
 
 def _secret_names(row: Row) -> Collection[str]:
-    """Return the keys whose values are never shown: the stored secrets, and what is one by its kind."""
+    """Return the keys whose values are never shown: those that its kind keeps secret, as far as stored."""
     named = channel_config.KEYS.get(ChannelKind(row.kind), {})
-    return [*row.secrets, *(name for name in row.config if name in named and named[name].secret)]
+    return [name for name, key in named.items() if key.secret and (name in row.secrets or name in row.config)]
 
 
 async def last_delivery(ctx: Context, row: Row) -> Row | None:
@@ -124,12 +128,23 @@ async def update(ctx: Context, id: str, changes: Mapping[str, Any]) -> ChannelPa
             kind = ChannelKind(row.kind)
             read, problems = channel_config.read(kind, values["config"], row.secrets, _policy(ctx))
             checks = [*checks, *problems]
-            values |= {
-                "config": read.public,
-                "secrets": row.secrets | _sealed(ctx, row.id, read.secrets),
-            }
+            values |= {"config": read.public, "secrets": _replaced(ctx, row, read.secrets)}
         refuse(checks)
         return ChannelPayload(await db.channel.change(tx, row.id, values) if values else row)
+
+
+@allow(Role.ADMIN)
+async def rotate_secret(ctx: Context, id: str) -> ChannelPayload:
+    """Give a webhook a new signing secret; the one it had signs along for 24 h, one before that no more."""
+    async with ctx.write() as tx:
+        row = await _locked(tx, id)
+        if row.kind != ChannelKind.WEBHOOK:
+            raise bad_input(("id", "is no webhook: only these sign."))
+        new = channel_config.new_signing_secret()
+        secrets = _sealed(ctx, row.id, {_SECRET: new})
+        if old := row.secrets.get(_SECRET):
+            secrets[_PREVIOUS] = {"box": old, "until": (row.now + GRACE).isoformat()}
+        return ChannelPayload(await db.channel.change(tx, row.id, {"secrets": secrets}), new)
 
 
 @allow(Role.ADMIN)
@@ -150,6 +165,12 @@ def secret_place(tenant_id: str, channel_id: UUID, name: str) -> tuple[str, str,
 def _sealed(ctx: Context, id: UUID, secrets: Mapping[str, str]) -> dict[str, Any]:
     tenant_id, vault = ctx.caller.tenant_id, ctx.deployment.vault
     return {name: vault.seal(secret_place(tenant_id, id, name), value) for name, value in secrets.items()}
+
+
+def _replaced(ctx: Context, row: Row, new: Mapping[str, str]) -> dict[str, Any]:
+    """Return the boxes with new secrets put in. A signing secret that is given is the only one from now on."""
+    kept = {name: box for name, box in row.secrets.items() if not (name == _PREVIOUS and _SECRET in new)}
+    return kept | _sealed(ctx, row.id, new)
 
 
 def _policy(ctx: Context) -> Policy:

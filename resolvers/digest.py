@@ -7,6 +7,7 @@ from db.types import Digest
 
 DAILY_AT = time(8)
 """The local time of a daily digest, unless the preference says another."""
+_HOUR = timedelta(hours=1)
 
 
 def next_digest(digest: Digest, daily_at: time | None, zone: ZoneInfo, at: datetime) -> datetime:
@@ -15,11 +16,22 @@ def next_digest(digest: Digest, daily_at: time | None, zone: ZoneInfo, at: datet
     HOURLY: at each full hour of the wall clock. DAILY: at a wall-clock time; one that a clock change skips
     comes as much later, and one that comes twice counts the first time.
     """
-    local = at.astimezone(zone)
     if digest is Digest.HOURLY:
-        # From hour to hour in absolute time: a zone may be half an hour off, and an hour may come twice.
-        past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-        return at.astimezone(UTC) - past + timedelta(hours=1)
-    today = datetime.combine(local.date(), daily_at or DAILY_AT)
-    days = (today + timedelta(days=day) for day in range(3))
+        return _next_hour(zone, at.astimezone(UTC))
+    today = datetime.combine(at.astimezone(zone).date(), daily_at or DAILY_AT)
+    # From yesterday on: a time before midnight that was skipped comes after it.
+    days = (today + timedelta(days=day) for day in range(-1, 3))
     return next(moment for day in days if (moment := day.replace(tzinfo=zone, fold=0).astimezone(UTC)) > at)
+
+
+def _next_hour(zone: ZoneInfo, at: datetime) -> datetime:
+    # In absolute time, for an hour may come twice; again where the clock is changed by half an hour.
+    moment = at + _HOUR - _past_hour(zone, at)
+    while past := _past_hour(zone, moment):
+        moment += _HOUR - past
+    return moment
+
+
+def _past_hour(zone: ZoneInfo, at: datetime) -> timedelta:
+    wall = at.astimezone(zone)
+    return timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)

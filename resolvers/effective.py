@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from db.types import ChannelKind
+from db.types import ChannelKind, Digest
+from resolvers.digest import DAILY_AT
 from resolvers.layers import ALL_CATEGORIES, Choice, Choices, PreferenceLayer, Subject, decide
 
 ANY_TYPE = "*"
@@ -34,7 +35,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePreference:
-    """What applies, which layer and row decided it, and the quiet hours with the zone that hold."""
+    """What applies, which layer and row decided it, the quiet hours with the zone that hold, and the digest.
+
+    digest is None but for EMAIL, and digest_at but for DAILY.
+    """
 
     type: str
     category: str
@@ -46,6 +50,8 @@ class EffectivePreference:
     quiet_start: time | None
     quiet_end: time | None
     timezone: str
+    digest: Digest | None
+    digest_at: time | None
 
 
 def effective(
@@ -115,4 +121,13 @@ def _row(
         quiet.quiet_start if quiet else None,
         quiet.quiet_end if quiet else None,
         decision.timezone(timezone),
+        *_digest(subject.channel_kind, decision.digest),
     )
+
+
+def _digest(kind: ChannelKind, said: Choice | None) -> tuple[Digest | None, time | None]:
+    """Return whether mail waits, and for DAILY until when."""
+    if kind is not ChannelKind.EMAIL:
+        return None, None
+    digest = Digest(said.digest) if said and said.digest else Digest.IMMEDIATE
+    return digest, (said.digest_at or DAILY_AT) if said and digest is Digest.DAILY else None

@@ -70,3 +70,8 @@ def invalid_ids(ids: Sequence[str]) -> TocsinError:
     return TocsinError(
         ErrorCode.INVALID_NOTIFICATION_IDS, "Some notifications do not exist.", invalidIds=list(ids)
     )
+
+
+def rate_limited(message: str, seconds: int) -> TocsinError:
+    """Return RATE_LIMITED for what may be tried again after so many seconds, at least 1."""
+    return TocsinError(ErrorCode.RATE_LIMITED, message, retryAfter=seconds)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db.preference import IDENTITY, SAID
-from db.types import ChannelKind
+from db.types import ChannelKind, Digest
 from resolvers.errors import bad_input
 from resolvers.inputs import text_problem, uuid_or_none
 
@@ -55,6 +55,7 @@ def to_store(
             *_subject_problems(change, templates),
             *_text_problems(change),
             *_quiet_problems(said[index]),
+            *_digest_problems(change, said[index]),
         )
         problems += [(f"preferences.{index}.{name}", detail) for name, detail in found]
     if problems:
@@ -114,3 +115,10 @@ def _quiet_problems(said: Mapping[str, Any]) -> Iterator[Problem]:
         yield "quietStart" if start is None else "quietEnd", "is needed: quiet hours have both ends."
     elif start is not None and start == end:
         yield "quietEnd", "equals quietStart."
+
+
+def _digest_problems(change: Change, said: Mapping[str, Any]) -> Iterator[Problem]:
+    if said["digest"] is not None and change.channel_kind not in {None, ChannelKind.EMAIL}:
+        yield "digest", "is for EMAIL: channelKind is neither that nor null."
+    if said["digest_at"] is not None and said["digest"] != Digest.DAILY:
+        yield "digestAt", "goes with digest DAILY only."

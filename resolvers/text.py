@@ -1,5 +1,6 @@
 """Markdown as people wrote it, as plain text, or as HTML that is safe to show."""
 
+import re
 from enum import StrEnum
 
 import nh3
@@ -7,6 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _markdown = MarkdownIt("commonmark", {"html": False})
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _BLOCKS = {"paragraph_close", "heading_close", "blockquote_close", "list_item_close"}
 
 
@@ -30,6 +32,11 @@ def body(markdown: str, format: TextFormat) -> str:
     if format is TextFormat.HTML:
         return _safe(_markdown.render(markdown))
     return _plain(_markdown.parse(markdown)) if format is TextFormat.PLAINTEXT else markdown
+
+
+def escaped(text: str) -> str:
+    """Return Markdown that shows a text as it is, in one line (CommonMark 0.31, section 2.4)."""
+    return _PUNCTUATION.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def _safe(html: str) -> str:

@@ -11,6 +11,7 @@ from resolvers.errors import ErrorCode
 from schema import enums
 from schema.agent import AgentMutation
 from schema.channel import ChannelMutation, ChannelQuery
+from schema.delivery import DeliveryMutation, DeliveryQuery
 from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
 from schema.notification import NotificationMutation, NotificationQuery
@@ -35,6 +36,7 @@ class Query(
     TemplateQuery,
     SettingsQuery,
     NotifyQuery,
+    DeliveryQuery,
 ):
     """The root fields of all nouns."""
 
@@ -53,6 +55,7 @@ class Mutation(
     NotificationTypeMutation,
     AgentMutation,
     NotifyMutation,
+    DeliveryMutation,
 ):
     """The root fields of all nouns."""
 

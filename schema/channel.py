@@ -6,6 +6,7 @@ import strawberry
 from strawberry import UNSET
 
 import resolvers.channel
+import resolvers.test_message
 from resolvers.words import ChannelKind
 from schema.delivery import Delivery
 from schema.given import given
@@ -58,13 +59,14 @@ class ChannelConnection:
     total_count: int = strawberry.field(description="Channels of this kind in all.")
 
 
-@strawberry.type(description="What createChannel and updateChannel did.")
+@strawberry.type(description="What createChannel, updateChannel and rotateChannelSecret did.")
 class ChannelPayload:
     """See resolvers.channel.ChannelPayload."""
 
     channel: Channel = strawberry.field(description="The channel as it is now.")
     secret: str | None = strawberry.field(
-        description="The signing secret of a webhook that was just made; it is never shown again. Else null."
+        description="The signing secret of a webhook that was just made, or that was just rotated; it is never "
+        "shown again. Else null."
     )
 
 
@@ -136,8 +138,8 @@ class ChannelMutation:
 
     @strawberry.field(
         graphql_type=ChannelPayload | None,
-        description="A webhook's signing secret is shown once, here. BAD_USER_INPUT lists every wrong field, "
-        "those of the config as config.url; a tenant has at most 50 channels. Admins.",
+        description="A webhook's signing secret is shown once, here and in rotateChannelSecret. BAD_USER_INPUT "
+        "lists every wrong field, those of the config as config.url; a tenant has at most 50 channels. Admins.",
     )
     async def create_channel(self, info: Info, input: ChannelInput) -> Any:
         """Make a channel."""
@@ -145,12 +147,34 @@ class ChannelMutation:
 
     @strawberry.field(
         graphql_type=ChannelPayload | None,
-        description="An omitted or redacted secret keeps the stored one. Absent and foreign ids are the same "
-        "NOT_FOUND. Admins.",
+        description="An omitted or redacted secret keeps the stored one; one that is given replaces it at once: "
+        "none that a webhook had before signs along any more (see rotateChannelSecret). Absent and foreign ids "
+        "are the same NOT_FOUND. Admins.",
     )
     async def update_channel(self, info: Info, id: strawberry.ID, input: ChannelPatch) -> Any:
         """Change a channel."""
         return await resolvers.channel.update(info.context, id, given(input))
+
+    @strawberry.field(
+        graphql_type=ChannelPayload | None,
+        description="A new signing secret for a webhook, shown once, here. The old one signs along with it for "
+        "24 h; of a second rotation within them only the last two sign. Another kind of channel is "
+        "BAD_USER_INPUT. Absent and foreign ids are the same NOT_FOUND. Admins.",
+    )
+    async def rotate_channel_secret(self, info: Info, id: strawberry.ID) -> Any:
+        """Give a webhook a new secret."""
+        return await resolvers.channel.rotate_secret(info.context, id)
+
+    @strawberry.field(
+        graphql_type=Delivery | None,
+        description="A test to the caller through this channel, on or off, past preferences, quiet hours and a "
+        "pause, with one attempt. It comes back PENDING: ask deliveries, or Channel.lastDelivery, a moment later "
+        "how it went. 5 a minute per channel, else RATE_LIMITED with extensions.retryAfter, in seconds. Absent "
+        "and foreign ids are the same NOT_FOUND. Admins.",
+    )
+    async def test_channel(self, info: Info, id: strawberry.ID) -> Any:
+        """Send a test through a channel."""
+        return await resolvers.test_message.to_channel(info.context, id)
 
     @strawberry.field(
         graphql_type=strawberry.ID | None,

@@ -52,9 +52,6 @@ class NotifyPayload:
 class NotifyInput:
     """See resolvers.notify_input."""
 
-    type: str = strawberry.field(
-        description="Dotted machine name, e.g. issue.digest, 1 to 255 characters. Known from its first notify on."
-    )
     recipients: list[RecipientInput] | None = strawberry.field(
         default=UNSET,
         description="1 to 1,000 of them, each once. Who is not in the directory is added; what is said of a "
@@ -62,6 +59,9 @@ class NotifyInput:
     )
     everyone: bool | None = strawberry.field(
         default=False, description="All who are in the directory now; the worker stores their rows."
+    )
+    type: str = strawberry.field(
+        description="Dotted machine name, e.g. issue.digest, 1 to 255 characters. Known from its first notify on."
     )
     category: str | None = strawberry.field(
         default=UNSET, description="1 to 255 characters; left out: the type's."

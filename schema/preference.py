@@ -7,7 +7,7 @@ import strawberry
 import resolvers.preference
 from resolvers.layers import PreferenceLayer
 from resolvers.preference_change import Change
-from resolvers.words import ChannelKind
+from resolvers.words import ChannelKind, Digest
 from schema.given import given
 from schema.info import Info
 from schema.page import row_id
@@ -23,12 +23,13 @@ async def _template(info: Info, root: strawberry.Parent[Any]) -> Any:
 
 @strawberry.type(
     description="One choice of one user. Identity: user, category or template, channelKind, projectId, "
-    "environmentId (null equals null). enabled and the quiet hours are decided apart: for each, the first "
-    "layer that says something wins, and within a layer the more specific row (channelKind before null). So "
-    "a row with quiet hours alone leaves enabled to the others. Quiet is the wall clock in [quietStart, "
+    "environmentId (null equals null). enabled, the quiet hours and the digest are decided apart: for each, the "
+    "first layer that says something wins, and within a layer the more specific row (channelKind before null). "
+    "So a row with quiet hours alone leaves enabled to the others. Quiet is the wall clock in [quietStart, "
     "quietEnd), wrapping midnight when start > end, in timezone (else the recipient's, else UTC), so right "
     "across DST. While they last, inbox rows are stored at once and other channels wait for the end; nothing "
-    "is dropped. CRITICAL passes. IN_APP off: no inbox row."
+    "is dropped. A digest is of mail: it waits, for the next full hour or a time of the day in timezone, and one "
+    "mail tells of all that has come meanwhile. CRITICAL passes both. IN_APP off: no inbox row."
 )
 class Preference:
     """A row of the preference table."""
@@ -45,6 +46,10 @@ class Preference:
     quiet_start: LocalTime | None = strawberry.field(description="Quiet from this time on.")
     quiet_end: LocalTime | None = strawberry.field(description="Quiet until this time.")
     timezone: TimeZone | None = strawberry.field(description="Whose wall clock; null: the recipient's.")
+    digest: Digest | None = strawberry.field(description="Whether mail waits for more; null: no opinion.")
+    digest_at: LocalTime | None = strawberry.field(
+        description="When a DAILY digest leaves; null: at 08:00 in that zone."
+    )
     created_at: DateTime = strawberry.field(description="When it was first stored.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
 
@@ -75,11 +80,20 @@ class EffectivePreference:
         description="Whose wall clock: as the preference with the quiet hours says, else the recipient's, "
         "else UTC."
     )
+    digest: Digest | None = strawberry.field(
+        description="Whether mail waits for more, IMMEDIATE unless a preference says otherwise; null where "
+        "channelKind is not EMAIL."
+    )
+    digest_at: LocalTime | None = strawberry.field(
+        description="When a DAILY digest leaves, by the wall clock of the preference that says so, else the "
+        "recipient's, else UTC; null for others."
+    )
 
 
 @strawberry.input(
     description="A preference to store: exactly one of category and template, and what it says. Of enabled, "
-    "quietStart, quietEnd and timezone an omitted one keeps its stored value, and null clears it."
+    "quietStart, quietEnd, timezone, digest and digestAt an omitted one keeps its stored value, and null "
+    "clears it."
 )
 class PreferenceInput:
     """See resolvers.preference_change.Change."""
@@ -102,6 +116,14 @@ class PreferenceInput:
     )
     timezone: TimeZone | None = strawberry.field(
         default=strawberry.UNSET, description="Whose wall clock; null: the recipient's."
+    )
+    digest: Digest | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Whether mail waits for more; only where channelKind is EMAIL or null. null: no opinion.",
+    )
+    digest_at: LocalTime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="When a DAILY digest leaves, and only with that; null: at 08:00.",
     )
 
 
@@ -163,8 +185,9 @@ class PreferenceMutation:
         graphql_type=list[Preference] | None,
         description="Upsert, all or nothing, 1 to 200. An omitted field keeps its value, null clears it. "
         "Returns all of the user's, 2,000 at most: beyond that, those that say nothing are dropped first. "
-        "The same identity twice, a template that does not exist, one end of quiet hours alone, or two that "
-        "are equal: BAD_USER_INPUT. Another user's need the admin role. Users and admins.",
+        "The same identity twice, a template that does not exist, one end of quiet hours alone, two that are "
+        "equal, a digest of what is no mail, or its time without DAILY: BAD_USER_INPUT. Another user's need "
+        "the admin role. Users and admins.",
     )
     async def update_preferences(
         self, info: Info, preferences: list[PreferenceInput], user: strawberry.ID | None = _ME

@@ -49,6 +49,10 @@ _SCALARS: dict[str, Any] = {
 }
 
 
+# What inputs want that their types do not say: one of each group, and no more than one.
+_ONE_OF = {"NotifyInput": (("recipients", "everyone"), ("title", "template"))}
+
+
 def roles_in(description: str | None) -> frozenset[Role]:
     """Return who may call a field: the last sentence of its description. ValueError if it does not say."""
     found = _WHO.search(description or "")
@@ -69,7 +73,12 @@ def minimal(type: Any) -> Any:
     if isinstance(type, GraphQLScalarType):
         return copy.deepcopy(_SCALARS[type.name])
     fields: dict[str, GraphQLInputField] = type.fields
-    return {name: minimal(field.type) for name, field in fields.items() if is_required_input_field(field)}
+    first = [group[0] for group in _ONE_OF.get(type.name, ())]
+    return {
+        name: minimal(field.type)
+        for name, field in fields.items()
+        if name in first or is_required_input_field(field)
+    }
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,8 @@ def _placed(type: Any, value: Any, path: Path, id: str) -> Any:
     if isinstance(type, GraphQLList):
         return [_placed(type.of_type, value[0], path[1:], id)]
     name = str(path[0])
+    others = {other for group in _ONE_OF.get(type.name, ()) if name in group for other in group} - {name}
+    value = {other: it for other, it in value.items() if other not in others}
     return value | {name: _placed(type.fields[name].type, value.get(name), path[1:], id)}
 
 

@@ -46,7 +46,7 @@ async def provision(superuser_url: str, *, migrate: bool = True) -> AsyncIterato
     name, password = f"tocsin_test_{uuid4().hex[:12]}", uuid4().hex
     owner, server = f"{name}_owner", f"{name}_server"
     connection = await asyncpg.connect(superuser_url)
-    for role in ("tocsin_app", "tocsin_worker"):
+    for role in ("tocsin_app", "tocsin_worker", "tocsin_host"):
         if not await connection.fetchval("select true from pg_roles where rolname = $1", role):
             await connection.execute(f"create role {role} nologin")
     await connection.execute(f"create role {owner} login password '{password}'")

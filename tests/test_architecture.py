@@ -38,6 +38,7 @@ MAX_FILE, MAX_FUNCTION = 400, 40
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS = {
     "db/migrations/versions/0001_inbox.py:upgrade": "a list of tables that is never edited again",
+    "db/migrations/versions/0004_delivery.py:_create_request": "one table, as Alembic spells it",
 }
 
 
@@ -224,7 +225,7 @@ def test_the_pool_is_used_in_db_only() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"pool", "_pool", "acquire"}
     }
-    assert found == {"db/session.py", "db/safety.py", "db/migrate.py", "db/tenant.py"}
+    assert found == {"db/session.py", "db/safety.py", "db/migrate.py", "db/tenant.py", "db/work.py"}
 
 
 def test_no_file_is_too_long() -> None:

@@ -13,7 +13,7 @@ from graphql import OperationDefinitionNode, OperationType, parse
 
 from db.system_template import SYSTEM_TEMPLATES
 from resolvers.principal import Role
-from tests.resolvers.support import Stream
+from tests.resolvers.support import Stream, add_channel
 from tests.support import Api
 
 EXAMPLES = Path(__file__).parents[1] / "docs/examples"
@@ -198,7 +198,7 @@ async def test_ocore(admin: Api.User) -> None:
 
 
 async def test_ocore_channels(admin: Api.User) -> None:
-    """A channel is made, listed, changed and deleted; its secret is shown once."""
+    """A channel is made, listed, changed, tested and deleted; its secret is shown once."""
     await ocore_inbox(admin)
     story, _ = await told("ocore", admin)
     made = story["CreateChannel"]["createChannel"]
@@ -213,6 +213,8 @@ async def test_ocore_channels(admin: Api.User) -> None:
         "enabled": False,
         "updatedAt": changed["updatedAt"],
     }
+    tested = story["TestChannel"]["testChannel"]
+    assert (tested["status"], tested["channel"]) == ("PENDING", {"name": "Monitoring, silenced"})
     assert story["DeleteChannel"]["deleteChannel"] == made["channel"]["id"]
     assert story["ListChannelsAgain"]["channels"] == {"nodes": [], "totalCount": 0}
 
@@ -284,8 +286,9 @@ async def test_coder(admin: Api.User) -> None:
 
 
 async def test_coder_settings_and_preferences(admin: Api.User) -> None:
-    """Methods and templates are there; what is set already changes nothing; preferences are by template."""
+    """Methods and templates; what is set already changes nothing; a test; preferences are by template."""
     await coder_inbox(admin)
+    await add_channel(admin)
     story, _ = await told("coder", admin, Watch=lambda: coder_arrivals(admin))
     methods = story["DispatchMethods"]["dispatchMethods"]
     assert methods["available"][:4] == ["IN_APP", "EMAIL", "SLACK", "WEBHOOK"]
@@ -297,6 +300,8 @@ async def test_coder_settings_and_preferences(admin: Api.User) -> None:
     paused = {"notifier_paused": True}
     assert story["UpdateSettings"]["updateSettings"] == {"settings": paused, "changed": True}
     assert story["UpdateSettingsAgain"]["updateSettings"] == {"settings": paused, "changed": False}
+    (sent,) = story["SendTestNotification"]["sendTestNotification"]
+    assert (sent["status"], sent["notification"]) == ("PENDING", {"title": "Test from Tocsin"})
     chosen = story["UpdatePreferences"]["updatePreferences"]
     assert [(it["template"]["id"], it["enabled"]) for it in chosen] == [
         (shipped[0]["id"], False),
@@ -351,7 +356,7 @@ async def test_ondi_names_its_tenant(api: Api, ada: Api.User, stranger: Api.User
 # -- of each story -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "count"), [("ocore", 13), ("owlmetry", 12), ("coder", 13), ("ondi", 6)])
+@pytest.mark.parametrize(("name", "count"), [("ocore", 14), ("owlmetry", 12), ("coder", 14), ("ondi", 6)])
 def test_variables_are_of_operations(name: str, count: int) -> None:
     """Each operation has a name, and the variables of a story are of its own operations."""
     document, operations, variables = story(name)

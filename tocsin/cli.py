@@ -6,31 +6,31 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, BinaryIO, NoReturn
+from typing import Annotated, BinaryIO
 
 import asyncpg
 import typer
 import uvicorn
-from alembic.util import CommandError
-from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.loops.auto import auto_loop_factory
 
-from db.embedded import EmbeddedError
 from db.migrate import is_current, newest
-from db.session import APP_ROLE, Database, open_database
+from db.session import Database, open_database
 from delivery import reconcile as reconciling
+from live.hub import Hub
 from live.postgres import postgres_hub
+from resolvers.context import Context, Deployment
 from resolvers.principal import Role
 from schema import build
 from tocsin import dev as development
+from tocsin import importer, notifier, rotation
 from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url
-from tocsin.importer import Report, import_lines
+from tocsin.fault import plain_errors
 from tocsin.keys import secret_vault
 from tocsin.settings import Settings, variable
 from tocsin.worker import run_until_signal, worker_database
@@ -51,44 +51,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Say what the person at the terminal can mend in one sentence; anything else keeps its traceback."""
-    try:
-        yield
-    except ValidationError as error:
-        wrong = "; ".join(f"{variable(str(it['loc'][0]))}: {it['msg']}" for it in error.errors())
-        _fail(f"Settings: {wrong}")
-    except (ConfigurationError, EmbeddedError, development.AlreadyRunningError) as error:
-        _fail(str(error))
-    except CommandError as error:
-        _fail(f"The database was migrated by a newer Tocsin than this one. ({error})")
-    except OSError as error:
-        where = error.filename or "The database cannot be reached"
-        _fail(f"{where}: {error.strerror or error or type(error).__name__}")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
-        _fail(_database_fault(error))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(message, fg="red", err=True)
-    raise typer.Exit(1)
-
-
-def _database_fault(error: BaseException) -> str:
-    while error.__cause__ and not isinstance(error, asyncpg.PostgresError):
-        error = error.__cause__  # SQLAlchemy wraps what the driver says in a statement and a link
-    said = f"The database cannot be used: {str(error).partition(chr(10))[0]}"
-    if not isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return f"{said}: run `tocsin migrate`." if APP_ROLE in said else said
-    if APP_ROLE in said:
-        return f"{said}. A superuser can allow it: GRANT tocsin_app, tocsin_worker TO the role in the URL."
-    return (
-        f"{said}. Migrate as the database's owner, with CREATEROLE or after a superuser's"
-        " CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker."
-    )
-
-
 def _duration(text: str) -> timedelta:
     found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text)
     if not found:
@@ -102,7 +64,7 @@ def dev(
     demo: Annotated[bool, typer.Option(help="Fill and move three demo tenants.")] = True,
 ) -> None:
     """Run everything on this machine: Postgres, migrations, a demo, the server and GraphiQL."""
-    with _plain_errors():
+    with plain_errors():
         development.run(Settings(), port=port, demo=demo)
 
 
@@ -113,7 +75,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="Server processes.", min=1, max=64)] = 1,
 ) -> None:
     """Serve the API. Refuses to start with an unsafe setting and says which."""
-    with _plain_errors(), environment(Settings()) as settings:
+    with plain_errors(), environment(Settings()) as settings:
         Authenticator(settings)
         secret_vault(settings)
         asyncio.run(_require_safe_role(settings))
@@ -133,10 +95,17 @@ async def _require_safe_role(settings: Settings) -> None:
 
 @app.command()
 def worker() -> None:
-    """Run the jobs that nobody waits for: cleanup, every TOCSIN_CLEANUP_MINUTES. Several may run at once."""
+    """Deliver what is due and fan out what is for everyone; clean up every TOCSIN_CLEANUP_MINUTES.
+
+    Several may run at once.
+    """
     _log_to_stderr()
-    with _plain_errors(), environment(Settings()) as settings:
-        asyncio.run(run_until_signal(settings))
+    with (
+        plain_errors(),
+        environment(Settings()) as settings,
+        asyncio.Runner(loop_factory=auto_loop_factory()) as runner,  # the loop that servers have, too
+    ):
+        runner.run(run_until_signal(settings))
 
 
 @app.command()
@@ -145,7 +114,7 @@ def reconcile(
 ) -> None:
     """Compare each inbox's counters with its rows; the exit code is 1 if some differ and are left so."""
     _log_to_stderr()
-    with _plain_errors(), environment(Settings()) as settings:
+    with plain_errors(), environment(Settings()) as settings:
         found = asyncio.run(_reconcile(settings, repair=repair))
     typer.echo(f"{found} counters differed{', all are mended' if found and repair else ''}.")
     if found and not repair:
@@ -164,7 +133,7 @@ def _log_to_stderr() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database up to date, as its owner (TOCSIN_OWNER_DATABASE_URL)."""
-    with _plain_errors(), environment(Settings(), migrate=True):
+    with plain_errors(), environment(Settings(), migrate=True):
         typer.echo(f"The database is at revision {newest()}.")
 
 
@@ -176,7 +145,7 @@ def token(
     expires: Annotated[str, typer.Option(help="Lifetime: 30m, 12h, 7d.")] = "12h",
 ) -> None:
     """Print a token that the server of this data dir, or of this TOCSIN_JWT_SECRET, accepts."""
-    with _plain_errors():
+    with plain_errors():
         settings = Settings()
         try:
             typer.echo(
@@ -188,39 +157,105 @@ def token(
             raise typer.BadParameter(str(error)) from None
 
 
+_Lines = Annotated[Path, typer.Argument(help="JSON lines, one event each.", exists=True, dir_okay=False)]
+
+
 @app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="JSON lines, one event each.", exists=True, dir_okay=False)],
-) -> None:
+def import_(file: _Lines) -> None:
     """Store events from a file; a line that is there already is not stored twice.
 
     A line is an object: tenant, recipients, type, category, title, and optionally body, url, targets and
     createdAt. Bad lines are reported, the good ones stored; the exit code is then 1.
     """
     with (
-        _plain_errors(),
+        plain_errors(),
         environment(Settings()) as settings,
-        file.open("rb") as lines,
-        typer.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr) as bar,
+        _opened(file, "Importing") as (lines, progress),
     ):
-        report = asyncio.run(_import(settings, lines, bar.update))
-    for number, reason in report.bad:
-        typer.secho(f"line {number}: {reason}", fg="yellow", err=True)
-    typer.echo(
-        f"{report.events} events: {report.stored} notifications stored, "
-        f"{report.already_stored} already there, {len(report.bad)} bad lines."
+        report = asyncio.run(_import(settings, lines, progress))
+    _end(
+        report.bad,
+        f"{report.events} events: {report.stored} notifications stored, {report.already_stored} already there",
     )
-    if report.bad:
+
+
+async def _import(settings: Settings, lines: BinaryIO, progress: Callable[[int], None]) -> importer.Report:
+    async with _hub_and_database(settings) as (_hub, database):
+        return await importer.import_lines(database, lines, progress)
+
+
+@app.command()
+def notify(file: _Lines) -> None:
+    """Notify people of events from a file; within 24 hours a line is not said twice.
+
+    A line is an object: tenant, recipients (ids, or objects with id, email, name and timezone) or everyone,
+    and all else that the mutation notify takes, by the same names. Without an idempotencyKey the line is its
+    own. Bad lines are reported, the good ones said; the exit code is then 1.
+    """
+    with (
+        plain_errors(),
+        environment(Settings()) as settings,
+        _opened(file, "Notifying") as (lines, progress),
+    ):
+        report = asyncio.run(_notify(settings, lines, progress))
+    _end(
+        report.bad,
+        f"{report.said} lines said: {report.created} notifications stored, {report.later} left to the worker, "
+        f"{report.replayed} lines said before",
+    )
+
+
+async def _notify(settings: Settings, lines: BinaryIO, progress: Callable[[int], None]) -> notifier.Report:
+    deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
+    async with _hub_and_database(settings) as (hub, database):
+        return await notifier.notify_lines(
+            lambda principal: Context(principal, database, hub, deployment), lines, progress
+        )
+
+
+@contextmanager
+def _opened(file: Path, label: str) -> Iterator[tuple[BinaryIO, Callable[[int], None]]]:
+    """Open a file of JSON lines, and show how much of it is done."""
+    with (
+        file.open("rb") as lines,
+        typer.progressbar(length=file.stat().st_size, label=label, file=sys.stderr) as bar,
+    ):
+        yield lines, bar.update
+
+
+def _end(bad: Sequence[tuple[int, str]], summary: str) -> None:
+    """Report bad lines, and say what was done with the good ones."""
+    for number, reason in bad:
+        typer.secho(f"line {number}: {reason}", fg="yellow", err=True)
+    typer.echo(f"{summary}, {len(bad)} bad lines.")
+    if bad:
         raise typer.Exit(1)
 
 
-async def _import(settings: Settings, lines: BinaryIO, progress: Callable[[int], None]) -> Report:
-    async with _hub_and_database(settings) as database:
-        return await import_lines(database, lines, progress)
+@app.command("rotate-keys")
+def rotate_keys() -> None:
+    """Encrypt the secrets of all channels with the first key of TOCSIN_SECRET_KEYS.
+
+    First give every server and worker the new key in front of the old one; remove the old one afterwards. The
+    exit code is 1 if some channels have secrets that no key opens: give them new ones.
+    """
+    with plain_errors(), environment(Settings()) as settings:
+        report = asyncio.run(_rotate_keys(settings))
+    for tenant_id, channel_id in sorted(report.closed):
+        typer.secho(f"channel {channel_id} of {tenant_id} cannot be opened", fg="yellow", err=True)
+    typer.echo(f"{report.resealed} secrets resealed, {len(report.closed)} channels cannot be opened.")
+    if report.closed:
+        raise typer.Exit(1)
+
+
+async def _rotate_keys(settings: Settings) -> rotation.Report:
+    vault = secret_vault(settings)
+    async with _hub_and_database(settings) as (_hub, database):
+        return await rotation.rotate(database, vault)
 
 
 @asynccontextmanager
-async def _hub_and_database(settings: Settings) -> AsyncIterator[Database]:
+async def _hub_and_database(settings: Settings) -> AsyncIterator[tuple[Hub, Database]]:
     """Open the database so that what is written shows in the subscriptions of running servers."""
     database_url = url(settings.database_url)
     async with (
@@ -228,7 +263,7 @@ async def _hub_and_database(settings: Settings) -> AsyncIterator[Database]:
         open_database(database_url, size=2, on_commit=hub.announce) as database,
     ):
         await _require_current(database)
-        yield database
+        yield hub, database
 
 
 async def _require_current(database: Database) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, BinaryIO
 from uuid import UUID, uuid5
 
-import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,13 +23,12 @@ from db.session import Database, Scope
 from resolvers.errors import TocsinError
 from resolvers.inputs import MAX_ID, text_problem
 from schema.scalars import safe_url
+from tocsin import jsonl
 
 _NAMESPACE = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 _BATCH_LINES = 500
 _BATCH_BYTES = 8_388_608
 _TRANSACTION_ROWS = 2_000
-_MAX_LINE_BYTES = 4_194_304  # a valid line is shorter, even with each character escaped
-_MAX_REASON = 300
 
 
 def _storable(value: str) -> str:
@@ -124,21 +122,13 @@ async def import_lines(
 def _batches(file: BinaryIO) -> Iterator[list[tuple[int, bytes]]]:
     """Yield numbered lines, so many at a time as memory is sure to hold."""
     batch, size = [], 0
-    for number, line in enumerate(_lines(file), start=1):
+    for number, line in enumerate(jsonl.lines(file), start=1):
         batch.append((number, line))
         size += len(line)
         if len(batch) == _BATCH_LINES or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     yield batch
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield lines; of one that is too long only so much as shows that it is, whatever fits into memory."""
-    while line := file.readline(_MAX_LINE_BYTES + 1):
-        yield line
-        while len(line) > _MAX_LINE_BYTES and not line.endswith(b"\n"):
-            line = file.readline(_MAX_LINE_BYTES + 1)
 
 
 async def _store(database: Database, tenant_id: str, drafts: list[Draft], report: Report) -> None:
@@ -160,7 +150,7 @@ def _events(batch: Iterable[tuple[int, bytes]], report: Report) -> Iterator[Impo
         if not line.strip():
             continue
         try:
-            event = _parsed(line)
+            event = ImportedEvent.model_validate(jsonl.parsed(line))
         except ValueError as error:
             report.bad.append((number, _reason(error)))
             continue
@@ -168,18 +158,8 @@ def _events(batch: Iterable[tuple[int, bytes]], report: Report) -> Iterator[Impo
         yield event
 
 
-def _parsed(line: bytes) -> ImportedEvent:
-    if len(line) > _MAX_LINE_BYTES:
-        raise ValueError(f"longer than {_MAX_LINE_BYTES} bytes")
-    try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg}") from None
-    return ImportedEvent.model_validate(found)
-
-
 def _reason(error: ValueError) -> str:
-    """Return what is wrong with a line, on one line itself and fit for a terminal."""
+    """Return what is wrong with a line."""
     reason = str(error)
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False, include_input=False, include_context=False)
@@ -187,5 +167,4 @@ def _reason(error: ValueError) -> str:
             f"{'.'.join(map(str, it['loc'])) or 'line'}: {it['msg'].removeprefix('Value error, ')}"
             for it in details
         )
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in reason[:_MAX_REASON])
-    return shown + ("..." if len(reason) > _MAX_REASON else "")
+    return jsonl.shown(reason)

@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     )
     allow_private_webhooks: bool = Field(
         False,
-        description="Let channels reach private addresses, of this machine and its network too, and use http:; only "
-        "for development, or where you trust every admin of every tenant.",
+        description="Let channels reach private addresses, of this machine and its network too, and use http:; "
+        "only for development, or where you trust every admin of every tenant.",
     )
 
     smtp_url: SecretStr | None = Field(

@@ -2,17 +2,62 @@
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from tests.db.support import PERSONAL, SHARED, Connection
+from tests.db.support import HOST, PERSONAL, SERVICE, SHARED, WORK, Connection
 
 EXEMPT = ("alembic_version", "tenant")
 ROLES = ("tocsin_app", "tocsin_worker")
-FUNCTIONS = ("current_tenant", "current_user_id", "is_service")
+# Whose members are host applications: it calls one function, with the rights that this takes.
+HOST_ROLE = "tocsin_host"
+FUNCTIONS = ("current_tenant", "current_user_id", "is_service", "notify", "request_problems")
 
 _IN_TENANT = "tenant_id = (select tocsin.current_tenant())"
+_BY_SERVICE = f"({_IN_TENANT}) and (select tocsin.is_service())"
 _OWNED = f"({_IN_TENANT}) and ((user_id = (select tocsin.current_user_id())) or (select tocsin.is_service()))"
-_CONDITIONS = {**dict.fromkeys(PERSONAL, _OWNED), **dict.fromkeys(SHARED, _IN_TENANT)}
+_SAID_TO_ONE = f"({_IN_TENANT}) and (recipient_ids = array[(select tocsin.current_user_id())])"
+_TIED = (
+    "(caller = ('sql:'::text || (current_user)::text)) and (exists (select from tocsin.host"
+    " where ((host.tenant_id = request.tenant_id) and (host.role_name = current_user))))"
+)
+_SOUND = f"{_TIED} and (tocsin.request_problems(request.*) is null)"
+_OF_OWN_REQUEST = (
+    "(kind = 'request'::text) and (exists (select from tocsin.request"
+    " where ((request.tenant_id = due.tenant_id) and (request.id = due.id))))"
+)
 
+
+class Policy(NamedTuple):
+    """A policy, its conditions as `_plain` gives them; None: none of its own."""
+
+    using: str | None
+    check: str | None
+    roles: tuple[str, ...] = ("public",)
+    command: str = "ALL"
+    permissive: str = "PERMISSIVE"
+
+
+_APP, _WORKER = ROLES
+# By table and name. Without a context only `worker` lets anybody see anything, and that only ids.
+POLICIES: Mapping[tuple[str, str], Policy] = {
+    **{(table, "isolation"): Policy(_OWNED, _OWNED) for table in PERSONAL},
+    **{(table, "isolation"): Policy(_IN_TENANT, _IN_TENANT) for table in SHARED},
+    ("request", "isolation"): Policy(_BY_SERVICE, _BY_SERVICE, (_APP, _WORKER)),
+    ("request", "own_select"): Policy(_SAID_TO_ONE, None, (_APP,), "SELECT"),
+    ("request", "own_delete"): Policy(_SAID_TO_ONE, None, (_APP,), "DELETE"),
+    ("due", "isolation"): Policy(_IN_TENANT, _IN_TENANT, (_APP,)),
+    ("due", "worker"): Policy("true", "true", (_WORKER,)),
+    ("due", "host_insert"): Policy(None, _OF_OWN_REQUEST, (HOST_ROLE,), "INSERT"),
+    ("host", "own"): Policy("role_name = current_user", None, (HOST_ROLE,), "SELECT"),
+    ("request", "host_insert"): Policy(None, _SOUND, (HOST_ROLE,), "INSERT"),
+    ("request", "host_select"): Policy(_TIED, None, (HOST_ROLE,), "SELECT"),
+    ("request", "host_update"): Policy(_TIED, "idempotency_key is null", (HOST_ROLE,), "UPDATE"),
+}
+
+_SAID_BY_SQL = (
+    *("recipient_ids", "recipients", "type", "category", "severity", "title", "body", "url", "targets"),
+    *("data", "channels", "escalate_minutes"),
+)
 _READ, _WRITE, _ALL = "SELECT", "INSERT SELECT UPDATE", "DELETE INSERT SELECT UPDATE"
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "tocsin_app": {
@@ -21,7 +66,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "agent": _WRITE,
         "attempt": _WRITE,
         "channel": _ALL,
-        "delivery": _WRITE,
+        "delivery": _ALL,
+        "due": _ALL,
         "event": _ALL,
         "inbox": _WRITE,
         "inbox_count": _ALL,
@@ -30,13 +76,22 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "preference": _ALL,
         "recipient": _ALL,
         "removal": _WRITE,
+        "request": _ALL,
         "settings": _WRITE,
         "template": _ALL,
     },
     "tocsin_worker": {
         "alembic_version": _READ,
         "tenant": "INSERT SELECT",
-        **dict.fromkeys((*PERSONAL, *SHARED), _ALL),
+        **dict.fromkeys((*PERSONAL, *SHARED, *SERVICE, *WORK), _ALL),
+    },
+    HOST_ROLE: {
+        "host": _READ,
+        **{f"due.{name}": "INSERT" for name in ("tenant_id", "id", "kind")},
+        **{f"request.{name}": "INSERT" for name in _SAID_BY_SQL},
+        **{f"request.{name}": "INSERT SELECT" for name in ("tenant_id", "id", "caller", "fingerprint")},
+        "request.idempotency_key": _WRITE,
+        "request.created_at": _READ,
     },
 }
 
@@ -52,14 +107,18 @@ async def _tables(connection: Connection) -> list[str]:
         "select relname, relrowsecurity, relforcerowsecurity from pg_class"
         " where relnamespace = 'tocsin'::regnamespace and relkind in ('r', 'p', 'f', 'm')"
     )
-    known = {*PERSONAL, *SHARED, *EXEMPT}
+    known = {*PERSONAL, *SHARED, *SERVICE, *WORK, *HOST, *EXEMPT}
     found = {row["relname"] for row in rows}
     guarded = [row for row in rows if row["relname"] not in EXEMPT]
     return [
         *(f"{name} is not in the list of tables" for name in sorted(found - known)),
         *(f"{name} is missing" for name in sorted(known - found)),
         *(f"{row['relname']} has no row level security" for row in guarded if not row["relrowsecurity"]),
-        *(f"{row['relname']} does not force it" for row in guarded if not row["relforcerowsecurity"]),
+        *(
+            f"{row['relname']} {'forces' if row['relforcerowsecurity'] else 'does not force'} it"
+            for row in guarded
+            if row["relforcerowsecurity"] is (row["relname"] in HOST)
+        ),
     ]
 
 
@@ -72,21 +131,22 @@ def _plain(expression: str | None) -> str | None:
 
 
 async def _policies(connection: Connection) -> list[str]:
-    rows = await connection.fetch("select * from pg_policies where schemaname = 'tocsin' order by tablename")
-    found = [(row["tablename"], row["policyname"]) for row in rows]
-    wanted = [(table, "isolation") for table in sorted(_CONDITIONS)]
-    result = [f"{table} has not just the policy isolation" for table, _ in {*found} ^ {*wanted}]
-    for row in rows:
-        table, condition = row["tablename"], _CONDITIONS.get(row["tablename"])
-        shape = (row["permissive"], row["cmd"], row["roles"])
-        if shape != ("PERMISSIVE", "ALL", ["public"]):
-            result.append(f"{table}'s policy is {shape}")
-        result += [
-            f"{table} {column}: {row[column]}"
-            for column in ("qual", "with_check")
-            if _plain(row[column]) != condition
-        ]
-    return result
+    rows = await connection.fetch("select * from pg_policies where schemaname = 'tocsin'")
+    found = {
+        (row["tablename"], row["policyname"]): Policy(
+            _plain(row["qual"]),
+            _plain(row["with_check"]),
+            tuple(row["roles"]),
+            row["cmd"],
+            row["permissive"],
+        )
+        for row in rows
+    }
+    return [
+        f"policy {name} of {table} is {found.get((table, name))}"
+        for table, name in sorted(found.keys() | POLICIES.keys())
+        if found.get((table, name)) != POLICIES.get((table, name))
+    ]
 
 
 async def _roles(connection: Connection) -> list[str]:
@@ -99,11 +159,16 @@ async def _roles(connection: Connection) -> list[str]:
             and deptype = 'o') as owns
         from pg_roles r join pg_roles o on pg_has_role(r.oid, o.oid, 'member') where r.rolname = any($1)
         """,
-        list(ROLES),
+        [*ROLES, HOST_ROLE],
     )
     found = {row["role"] for row in rows}
     return [
-        *(f"role {name} is missing" for name in ROLES if name not in found),
+        *(f"role {name} is missing" for name in (*ROLES, HOST_ROLE) if name not in found),
+        *(
+            f"{HOST_ROLE} may act as {row['as']}"
+            for row in rows
+            if row["role"] == HOST_ROLE and row["as"] in ROLES
+        ),
         *(
             f"{row['role']} as {row['as']} {column}"
             for row in rows
@@ -183,12 +248,12 @@ async def _privileges(connection: Connection) -> list[str]:
     schema = await connection.fetch(
         "select role, privilege from unnest($1::text[]) role, unnest(array['CREATE', 'USAGE']) privilege"
         " where has_schema_privilege(role, 'tocsin', privilege)",
-        [*ROLES, "public"],
+        [*ROLES, HOST_ROLE, "public"],
     )
     found = {(row["role"], row["relname"], row["granted"]) for row in rows}
     found |= {(row["role"], "schema", row["privilege"]) for row in schema}
     wanted = {(role, table, what) for role, tables in PRIVILEGES.items() for table, what in tables.items()}
-    wanted |= {(role, "schema", "USAGE") for role in ROLES}
+    wanted |= {(role, "schema", "USAGE") for role in (*ROLES, HOST_ROLE)}
     return [f"grant {'missing' if grant in wanted else 'unwanted'}: {grant}" for grant in found ^ wanted] + [
         f"{row['role']} may pass on {row['relname']}" for row in rows if row["on"]
     ]

@@ -17,6 +17,12 @@ SHARED = (
     *("agent", "attempt", "channel", "delivery", "notification_type", "recipient", "removal", "settings"),
     "template",
 )
+# What a notify said: the service's, but for what was said to one user alone.
+SERVICE = ("request",)
+# What workers have to do: ids only, of all tenants.
+WORK = ("due",)
+# Which roles of a host application may notify for which tenant: the owner's to write.
+HOST = ("host",)
 USERS = ("ada", "grace")
 _NAMESPACE = UUID("6f3b2f0e-7c1d-4a51-9d55-5a3c4a2b1c00")
 
@@ -29,6 +35,10 @@ _OF_TENANT = (
     "channel (tenant_id, id, kind, name) select tenant, shared, 'SLACK', mark",
     "agent (tenant_id, id, name, key_prefix, key_hash) select tenant, shared, mark, 'a', 'a'",
     "settings (tenant_id) select tenant",
+    (
+        "request (tenant_id, id, caller, type, title, recipient_ids)"
+        " select tenant, shared, 'a', 'a', mark, array['ada', 'grace']"
+    ),
 )
 _OF_USER = (
     "recipient (tenant_id, id, name) select tenant, u, mark",
@@ -41,8 +51,13 @@ _OF_USER = (
     ),
     "event (tenant_id, user_id, seq, kind, notification_id) select tenant, u, 1, 'CREATED', id",
     "preference (tenant_id, id, user_id, category) select tenant, id, u, mark",
-    "delivery (tenant_id, id, notification_id, channel_id, reason) select tenant, id, id, shared, mark",
+    "request (tenant_id, id, caller, type, title, recipient_ids) select tenant, id, 'a', 'a', mark, array[u]",
+    (
+        "delivery (tenant_id, id, request_id, user_id, notification_id, channel_id, reason)"
+        " select tenant, id, id, u, id, shared, mark"
+    ),
     "attempt (tenant_id, delivery_id, number, duration_ms, error) select tenant, id, 1, 1, mark",
+    "due (tenant_id, id) select tenant, id",
 )
 
 
@@ -66,8 +81,10 @@ async def add_twins(superuser: Connection, tenants: Iterable[str]) -> None:
 async def app_connection(urls: Urls, role: str = "tocsin_app") -> AsyncIterator[Connection]:
     """Connect as the server's login acting as one of its roles, around the application's own door."""
     connection = await asyncpg.connect(urls.server, server_settings={"role": role})
-    yield connection
-    await connection.close()
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -100,6 +101,57 @@ async def test_step_by_step_is_the_same_as_at_once(
         await downgrade(empty.owner, "-1")
         await upgrade(empty.owner, "+1")
     assert await _objects(inside) == await _objects(superuser)
+    assert await faults(inside) == []
+
+
+# A tenant that uses everything that 0004 touches; what only 0004 has comes after it.
+_OLD = """
+insert into tocsin.tenant values ('a');
+insert into tocsin.channel (tenant_id, id, kind, name) values ('a', '{id}', 'WEBHOOK', 'one');
+insert into tocsin.inbox (tenant_id, user_id) values ('a', 'ada');
+insert into tocsin.notification (tenant_id, id, user_id, type, category, title, body, unread_seq)
+  values ('a', '{id}', 'ada', 'a', 'a', 'one', '', 1);
+insert into tocsin.preference (tenant_id, id, user_id, category, enabled) values ('a', '{id}', 'ada', 'a', true);
+insert into tocsin.delivery (tenant_id, id, notification_id, channel_id) values ('a', '{id}', '{id}', '{id}');
+"""
+_NEW = """
+update tocsin.preference set digest = 'DAILY', digest_at = '08:00';
+insert into tocsin.request (tenant_id, id, caller, type, title) values ('a', '{id}', 'a', 'a', 'one');
+insert into tocsin.delivery (tenant_id, id, request_id, user_id, channel_id)
+  values ('a', '{id}', '{id}', 'ada', '{id}');
+insert into tocsin.due (tenant_id, id) values ('a', '{id}');
+"""
+_ATTEMPT = (
+    "insert into tocsin.attempt (tenant_id, delivery_id, number, duration_ms) values ('a', '{id}', 1, 1)"
+)
+
+
+async def test_deliveries_with_rows_there(empty: Urls, inside: Connection) -> None:
+    """0004 up and down drops deliveries, which cannot have what the other side wants, and keeps the rest."""
+    id = str(uuid4())
+
+    async def kept() -> list[int]:
+        tables = ("channel", "notification", "preference", "delivery", "attempt")
+        return [int(await inside.fetchval(f"select count(*) from tocsin.{table}")) for table in tables]
+
+    await upgrade(empty.owner, "0003")
+    await inside.execute((_OLD + _ATTEMPT).format(id=id))
+    assert await kept() == [1, 1, 1, 1, 1]
+    await upgrade(empty.owner, "0004")
+    assert await kept() == [1, 1, 1, 0, 0]
+    assert await inside.fetchval("select (digest, digest_at, enabled) from tocsin.preference") == (
+        None,
+        None,
+        True,
+    )
+    await inside.execute((_NEW + _ATTEMPT).format(id=id))
+    assert await kept() == [1, 1, 1, 1, 1]
+    await downgrade(empty.owner, "0003")
+    assert await kept() == [1, 1, 1, 0, 0]
+    assert [await inside.fetchval("select to_regclass($1)", f"tocsin.{it}") for it in ("request", "due")] == [
+        None
+    ] * 2
+    await upgrade(empty.owner)
     assert await faults(inside) == []
 
 

@@ -32,7 +32,7 @@ from db.session import Database, Scope, open_database
 from db.statement import SET_CONTEXT, Read, Statement, Write
 from db.tables import notification
 from db.types import Filter, Inclusion, Position, ReadState
-from tests.db.support import SHARED, Connection, app_connection, holders
+from tests.db.support import PERSONAL, Connection, app_connection, holders
 from tests.support import Urls, draft
 
 Plan: TypeAlias = dict[str, Any]
@@ -87,11 +87,41 @@ VALUES: dict[str, Any] = {
     "users": ["a"],
     **dict.fromkeys(("new_total", "new_unread", "new_dismissed", "new_dismissed_unread"), 0),
     **dict.fromkeys(("subject", "after_user"), "a"),
-    "quiet_start": None,
-    "quiet_end": None,
+    **dict.fromkeys(("quiet_start", "quiet_end", "digest", "digest_at")),
+    **dict.fromkeys(("request_id", "template", "lease"), ID),
+    **dict.fromkeys(("caller", "idempotency_key", "position", "way"), "a"),
+    **dict.fromkeys(("recipients", "done", "created", "suppressed", "escalate_minutes", "most"), 3),
+    **{name: ["a"] for name in ("recipient_ids", "channels", "tenants")},
+    **{name: [ID] for name in ("notification_ids", "leases")},
+    "fingerprint": b"a",
+    "until": NOW,
+    "rooms": [3],
+    "seconds": 3.0,
+    **{f"copies_{name}": ["a"] for name in ("user_id", "category")},
+    "copies_id": [ID],
+    "copies_unread_seq": [3],
+    **{f"planned_{name}": [ID] for name in ("id", "notification_id", "channel_id")},
+    **{f"planned_{name}": ["a"] for name in ("user_id", "status", "reason")},
+    **{f"planned_{name}": [True] for name in ("is_test", "if_unread", "in_digest")},
+    "planned_next_attempt_at": [NOW],
+    **{f"r_{name}": [ID] for name in ("id", "lease")},
+    **{f"r_{name}": ["a"] for name in ("status", "reason", "error")},
+    **{f"r_{name}": [True] for name in ("in_digest", "tried")},
+    **{f"r_{name}": [3] for name in ("delay", "duration_ms", "status_code")},
+    "r_at": [NOW],
 }
 # Names that mean something else in one statement.
-OTHERWISE = {("_SET_UNREAD", "unread_seq"): [3], ("agent._INSERT", "types"): ["a"]}
+OTHERWISE = {
+    ("_SET_UNREAD", "unread_seq"): [3],
+    ("agent._INSERT", "types"): ["a"],
+    ("work._LANES", "after"): "~",  # after all tenants of other tests
+}
+# The worker's search for work, of all tenants: on the pool, in no transaction.
+WORK = ("db.work._LANES", "db.work._PICK", "db.work._EXTEND", "db.work._RELEASE")
+# All that runs without a scope: beside the search what sets a scope, and what finds the tenants.
+WITHOUT_SCOPE = {"db.statement.SET_CONTEXT", "db.tenant._IDS", *WORK}
+# Writes that touch no table.
+WITHOUT_TABLE = ("_ADD_TENANT", "preference._LOCK", "outbox._TURN")
 
 
 def _module_level() -> dict[str, Statement]:
@@ -153,7 +183,13 @@ def _arguments(name: str, statement: Statement) -> list[Any]:
 
 def test_the_statements_are_found() -> None:
     """What follows is about all statements, so their number is known; it changes when one is added."""
-    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (68, 23)
+    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (113, 30)
+
+
+def test_what_has_no_scope_is_known() -> None:
+    """Each statement is a Read or a Write, but for a few: nothing else runs without a tenant's context."""
+    reads_and_writes = {name for name, it in EVERY.items() if isinstance(it, Read | Write)}
+    assert EVERY.keys() - reads_and_writes == WITHOUT_SCOPE
 
 
 @pytest.mark.parametrize("name", MODULE_LEVEL)
@@ -407,19 +443,22 @@ async def test_bare_reads_have_the_fence(planner: Connection, mode: str) -> None
             assert _tables_of(node) == [], name
 
 
-@pytest.mark.parametrize("table", [it.name for it in (*tables.PERSONAL, *tables.SHARED)])
+@pytest.mark.parametrize(
+    "table",
+    [it.name for it in tables.metadata.sorted_tables if it not in (*tables.EXEMPT, *tables.HOST)],
+)
 async def test_a_bare_read_of_any_table_is_right(store: Database, filled: Urls, table: str) -> None:
     """Without a predicate of its own, a Read of any table shows the scope's rows."""
     assert filled
     owner = [tables.metadata.tables[f"tocsin.{table}"].c[name] for name in _owner_of(table)]
     rows = await store.reader(Scope("plan-7", "ada")).fetch(Read(select(*owner)))
     assert {row.tenant_id for row in rows} <= {"plan-7"}
-    if table not in SHARED:
+    if table in PERSONAL:
         assert {row.user_id for row in rows} <= {"ada"}
 
 
 def _owner_of(table: str) -> list[str]:
-    return ["tenant_id"] if table in SHARED else ["tenant_id", "user_id"]
+    return ["tenant_id", "user_id"] if table in PERSONAL else ["tenant_id"]
 
 
 async def test_a_read_with_an_empty_context_fails_closed(store: Database) -> None:
@@ -435,11 +474,24 @@ async def test_a_read_with_an_empty_context_fails_closed(store: Database) -> Non
 async def test_a_write_outside_a_transaction_fails_closed(app: Connection) -> None:
     """Run without its context, each Write on a guarded table is refused, whatever its predicates say."""
     for name, statement in EVERY.items():
-        if not isinstance(statement, Write) or name.endswith(("_ADD_TENANT", "preference._LOCK")):
+        if not isinstance(statement, Write) or name.endswith(WITHOUT_TABLE):
             continue
         values = await _fitting(app, statement, _arguments(name, statement))
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"no (tenant|actor) in this"):
             await app.fetch(statement.text, *values)
+
+
+@pytest.mark.parametrize("name", WORK)
+async def test_the_search_for_work_is_the_workers(urls: Urls, app: Connection, name: str) -> None:
+    """It runs without a context, touches the outbox only, and is refused to the server's role."""
+    statement = EVERY[name]
+    arguments = _arguments(name, statement)
+    async with app_connection(urls, "tocsin_worker") as worker:
+        plan = await _plan(worker, "force_generic_plan", statement, arguments)
+        assert {*_tables_of(plan)} == {"due"}
+        assert await worker.fetch(statement.text, *arguments) == []
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no tenant"):
+        await app.fetch(statement.text, *arguments)
 
 
 async def _fitting(app: Connection, statement: Statement, values: list[Any]) -> list[Any]:

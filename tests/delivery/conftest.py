@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from db.session import Database
+from db.session import WORKER_ROLE, Database, open_database
+from live.postgres import postgres_hub
 from tests.delivery.receiver import Authority
+from tests.delivery.shop import Shop
 from tests.delivery.support import Eye, open_eye
-from tests.support import Urls, provision
+from tests.support import Urls, provision, running_server, test_settings
+from tocsin.keys import secret_vault
 from tocsin.settings import Settings
 from tocsin.worker import worker_database
 
@@ -45,3 +48,24 @@ async def own_eye(own_urls: Urls) -> AsyncIterator[Eye]:
 def authority(tmp_path: Path) -> Authority:
     """Make a certificate authority that only the test trusts."""
     return Authority(tmp_path)
+
+
+@pytest.fixture
+async def shop(open_shop: Shop) -> Shop:
+    """Return the module's deployment, in whose outbox is nothing that another test left."""
+    await open_shop.eye.sql.execute("delete from tocsin.due")
+    return open_shop
+
+
+@pytest.fixture(scope="module")
+async def open_shop(superuser_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+    """Run a deployment on a database of the module's own: workers look for work in all of it."""
+    async with provision(superuser_url) as urls:
+        settings = test_settings(urls, tmp_path_factory.mktemp("data"), allow_private_webhooks=True)
+        async with (
+            running_server(settings) as api,
+            postgres_hub(urls.server) as hub,
+            open_database(urls.server, role=WORKER_ROLE, on_commit=hub.announce) as worker,
+            open_eye(urls) as eye,
+        ):
+            yield Shop(api, eye, worker, hub, secret_vault(settings))

@@ -57,7 +57,7 @@ class Receiver:
         writer.write(self.greeting)
         with suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             while self.answers:
-                self.requests.append(await _request(reader))
+                self.requests.append(await read_request(reader))
                 writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
                 await writer.drain()
                 if self.hangs_up:
@@ -81,7 +81,8 @@ class Receiver:
             await self._close(writer)
 
 
-async def _request(reader: asyncio.StreamReader) -> Request:
+async def read_request(reader: asyncio.StreamReader) -> Request:
+    """Read one."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     line, *rest = head.split("\r\n")
     fields = {name.lower(): value.strip() for name, _, value in (it.partition(":") for it in rest if it)}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -200,6 +201,128 @@ async def test_an_open_subscription_sees_rows_expire(
     assert event == {"__typename": "NotificationRemoved", "stats": {"total": 0}, "id": id}
 
 
+# -- deliveries --------------------------------------------------------------------------------------------
+
+_LOG = """
+with said as (
+  insert into tocsin.request (tenant_id, id, caller, type, title, status, created_at)
+  select $1, gen_random_uuid(), 'test', 'build.done', status, 'DONE', now() - $3::interval
+  from unnest($2::text[]) status returning id, title, created_at
+),
+sent as (
+  insert into tocsin.delivery (tenant_id, id, request_id, user_id, status, created_at)
+  select $1, gen_random_uuid(), id, 'ada', title, created_at from said returning id
+)
+insert into tocsin.attempt (tenant_id, delivery_id, number, duration_ms)
+select $1, id, number, 5 from sent, generate_series(1, 2) number
+"""
+OVER = ("CANCELLED", "FAILED", "SENT", "SUPPRESSED")
+WAITING = ("DEFERRED", "PENDING", "SENDING")
+_OUTBOX = ("request", "delivery", "attempt")
+
+
+async def _log(eye: Eye, tenant: str, *statuses: str, days: float) -> None:
+    """Store requests that are done, so many days old, each with a delivery and its two attempts."""
+    await eye.sql.execute("insert into tocsin.tenant values ($1) on conflict do nothing", tenant)
+    await eye.sql.execute(_LOG, tenant, statuses, timedelta(days=days))
+
+
+async def _outbox(eye: Eye, tenant: str) -> list[int]:
+    return [await eye.count(table, tenant) for table in _OUTBOX]
+
+
+async def test_the_log_keeps_30_days(worker: Database, eye: Eye, tenant: str) -> None:
+    """Older deliveries that are over go with their attempts, then their requests; younger ones stay."""
+    await _log(eye, tenant, *OVER, days=30.01)
+    await _log(eye, tenant, *OVER, days=29.99)
+    assert await cleanup.drop_requests(worker, tenant, 30) == 0
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 4
+    assert await _outbox(eye, tenant) == [8, 4, 8]
+    assert await cleanup.drop_requests(worker, tenant, 30) == 4
+    assert await _outbox(eye, tenant) == [4, 4, 8]
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 0
+    assert await cleanup.drop_requests(worker, tenant, 30) == 0
+
+
+async def test_what_waits_stays_however_old(worker: Database, eye: Eye, tenant: str) -> None:
+    """With its request, for that holds what it says."""
+    await _log(eye, tenant, *WAITING, days=400)
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 0
+    assert await cleanup.drop_requests(worker, tenant, 30) == 0
+    assert await eye.rows("status", "delivery", tenant, "1") == [(status,) for status in WAITING]
+    assert await _outbox(eye, tenant) == [3, 3, 6]
+
+
+@pytest.mark.parametrize("status", ["ACCEPTED", "FANNING_OUT"])
+async def test_a_request_that_is_not_done_stays(status: str, worker: Database, eye: Eye, tenant: str) -> None:
+    """Though it has no deliveries yet, or no more."""
+    await _log(eye, tenant, "SENT", days=400)
+    await eye.sql.execute("update tocsin.request set status = $2 where tenant_id = $1", tenant, status)
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 1
+    assert await cleanup.drop_requests(worker, tenant, 30) == 0
+    assert await _outbox(eye, tenant) == [1, 0, 0]
+
+
+async def test_the_log_of_another_tenant_stays(worker: Database, eye: Eye, tenant: str) -> None:
+    """Each tenant's log is cleaned in that tenant."""
+    other = f"{tenant}-{OTHER}"
+    for name in (tenant, other):
+        await _log(eye, name, "SENT", days=31)
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 1
+    assert await cleanup.drop_requests(worker, tenant, 30) == 1
+    assert await _outbox(eye, other) == [1, 1, 2]
+
+
+async def test_inbox_rows_outlive_their_deliveries(worker: Database, eye: Eye, tenant: str) -> None:
+    """The log forgets how something was sent, not what was said."""
+    await eye.deleted(tenant, "ada", 3, days=5)
+    await eye.delivered(tenant)
+    await eye.sql.execute(
+        "update tocsin.delivery set status = 'SENT', created_at = now() - interval '31 days'"
+        " where tenant_id = $1",
+        tenant,
+    )
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 3
+    assert await eye.count("notification", tenant) == 3
+
+
+async def test_two_workers_drop_each_delivery_once(urls: Urls, eye: Eye, tenant: str) -> None:
+    """Whichever worker takes a row, together they take each one once, and each request once."""
+    await _log(eye, tenant, *OVER * 700, days=31)
+    async with (
+        open_database(urls.server, size=1, role=WORKER_ROLE) as one,
+        open_database(urls.server, size=1, role=WORKER_ROLE) as two,
+    ):
+        for drop in (cleanup.drop_deliveries, cleanup.drop_requests):
+            assert sum(await asyncio.gather(*(drop(it, tenant, 30) for it in (one, two)))) == 2_800
+    assert await _outbox(eye, tenant) == [0, 0, 0]
+
+
+async def test_20_000_deliveries_go_in_seconds_by_the_index(
+    worker: Database, eye: Eye, tenant: str, record_property: Callable[[str, object], None]
+) -> None:
+    """Beside 20,000 that stay: both statements walk their index from its old end."""
+    await _log(eye, tenant, *OVER * 5_000, days=31)
+    await _log(eye, tenant, *OVER * 5_000, days=1)
+    values = {"limit": cleanup.BATCH, "days": 30}
+    await eye.sql.execute("analyze tocsin.delivery, tocsin.request")
+    plan = await _plan(worker, db.cleanup._DROP_DELIVERIES, tenant, **values)
+    assert "Index Scan Backward using delivery_log_idx on delivery" in plan
+    assert "Seq Scan" not in plan
+    started = time.monotonic()
+    assert await cleanup.drop_deliveries(worker, tenant, 30) == 20_000
+    await eye.sql.execute("analyze tocsin.delivery, tocsin.request")
+    plan = await _plan(worker, db.cleanup._DROP_REQUESTS, tenant, **values)
+    assert "Index Scan using request_tenant_id_created_at_idx on request" in plan
+    assert "delivery_tenant_id_request_id_idx on delivery" in plan
+    assert "Seq Scan" not in plan
+    assert await cleanup.drop_requests(worker, tenant, 30) == 20_000
+    seconds = time.monotonic() - started
+    record_property("seconds", seconds)
+    assert seconds < 20
+    assert await _outbox(eye, tenant) == [20_000, 20_000, 40_000]
+
+
 # -- the worker's role -------------------------------------------------------------------------------------
 
 
@@ -225,9 +348,10 @@ async def test_a_cleanup_reports_all_it_did_and_then_nothing(own_urls: Urls, own
     """The first run counts what it did in both tenants; the second finds nothing to do."""
     for tenant in ("one", "two"):
         await own_eye.deleted(tenant, "ada", 2, days=91)
+        await _log(own_eye, tenant, "SENT", "FAILED", "PENDING", days=31)
     async with open_database(own_urls.server, role=WORKER_ROLE) as database:
-        assert await cleanup.run(database, 7) == cleanup.Report(purged=4)
-        assert await cleanup.run(database, 7) == cleanup.Report()
+        assert await cleanup.run(database, 7, 30) == cleanup.Report(purged=4, deliveries=4, requests=4)
+        assert await cleanup.run(database, 7, 30) == cleanup.Report()
 
 
 async def test_a_broken_tenant_stops_no_other(
@@ -248,6 +372,6 @@ async def test_a_broken_tenant_stops_no_other(
     )
     await own_eye.sql.execute("update tocsin.inbox set total = 1, unread = 1 where tenant_id = 'b-sound'")
     async with open_database(own_urls.server, role=WORKER_ROLE) as database:
-        report = await cleanup.run(database, 7)
+        report = await cleanup.run(database, 7, 30)
     assert report == cleanup.Report(purged=2, expired=1, drifts=1)
     assert "cleanup of tenant a-broken ended early" in caplog.text

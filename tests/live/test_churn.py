@@ -1,6 +1,7 @@
 """Clients that come and go leave nothing behind."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -19,11 +20,11 @@ async def own(superuser_url: str) -> AsyncIterator[Urls]:
         yield urls
 
 
-@pytest.fixture
-async def alone(own: Urls, tmp_path: Path) -> AsyncIterator[tuple[Api, Hub]]:
+@asynccontextmanager
+async def server_alone(urls: Urls, data_dir: Path) -> AsyncIterator[tuple[Api, Hub]]:
     """Run a server of one's own, with a client that keeps no connections."""
     # A pool that is soon at its largest, which it keeps.
-    settings = test_settings(own, tmp_path, database_pool_size=2)
+    settings = test_settings(urls, data_dir, database_pool_size=2)
     app = create_app(settings)
     limits = httpx.Limits(max_keepalive_connections=0)
     async with (
@@ -34,9 +35,10 @@ async def alone(own: Urls, tmp_path: Path) -> AsyncIterator[tuple[Api, Hub]]:
         yield Api(url, settings, server.database, http), server.hub
 
 
-async def test_five_hundred_cycles_leave_nothing(alone: tuple[Api, Hub]) -> None:
+async def test_five_hundred_cycles_leave_nothing(own: Urls, tmp_path: Path) -> None:
     """Tasks, descriptors, waiters and connections are exactly what they were."""
-    await leaves_nothing(*alone, 500)
+    async with server_alone(own, tmp_path) as (api, hub):
+        await leaves_nothing(api, hub, 500)
 
 
 async def leaves_nothing(api: Api, hub: Hub, cycles: int) -> float:

@@ -11,7 +11,7 @@ from tests.support import Api
 
 FIELDS = """
   id category template { id } channelKind projectId environmentId enabled quietStart quietEnd timezone
-  createdAt updatedAt
+  digest digestAt createdAt updatedAt
 """
 LIST = f"""
 query($user: ID = "me", $category: String, $project: ID, $environment: ID) {{

@@ -65,7 +65,7 @@ subscription($since: String, $filter: NotificationFilter) {
 """
 TABLES = (
     *("inbox", "inbox_count", "notification", "event", "preference", "channel", "recipient"),
-    *("delivery", "settings", "template"),
+    *("delivery", "settings", "template", "request", "due"),
 )
 
 ABSENT = "0f9d3c5e-7a1b-4c2d-8e3f-5a6b7c8d9e0f"

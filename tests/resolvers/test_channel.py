@@ -180,13 +180,15 @@ async def test_every_field_of_a_delivery(ada: Api.User) -> None:
 
 async def test_a_delivery_outlives_its_channel_and_its_notification(ada: Api.User, admin: Api.User) -> None:
     """A delivery whose channel is gone has none; one whose notification is deleted shows none."""
-    channel = await add_channel(ada)
+    gone = await add_channel(ada)
     (id,) = await admin.receive("a")
-    await add_deliveries(ada, [(id, None)])
+    await add_deliveries(ada, [(id, gone)])
+    await admin.data("mutation($id: ID!) { deleteChannel(id: $id) }", id=str(gone))
     found = await admin.data(
         "{ notifications { nodes { deliveries { channel { id } attempts { number } } } } }"
     )
     assert found["notifications"]["nodes"] == [{"deliveries": [{"channel": None, "attempts": []}]}]
+    channel = await add_channel(ada)
     await add_deliveries(ada, [(id, channel)])
     await change(admin, DELETE, id)
     found = await admin.data(

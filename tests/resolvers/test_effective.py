@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from datetime import time
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ EFFECTIVE = """
 query($user: ID = "me", $project: ID, $environment: ID) {
   effectivePreferences(user: $user, projectId: $project, environmentId: $environment) {
     type category template { id } channelKind enabled decidedBy preference { id } quietStart quietEnd timezone
+    digest digestAt
   }
 }
 """
@@ -100,6 +102,25 @@ async def test_the_row_that_decided(ada: Api.User) -> None:
     ] * len(KINDS)
     await update(ada, {"category": "build", "enabled": True})
     assert picked(await rows(ada), "decidedBy", "preference")[0] == ("CATEGORY", {"id": night["id"]})
+
+
+async def test_a_digest_is_of_mail(ada: Api.User) -> None:
+    """Mail is sent at once unless a preference says otherwise, daily at 08:00 unless it says when."""
+    await ada.receive("x", category="build")
+
+    async def digests() -> Any:
+        found = picked(await rows(ada), "channelKind", "digest", "digestAt")
+        assert {it[1:] for it in found if it[0] != "EMAIL"} == {(None, None)}
+        return next(it[1:] for it in found if it[0] == "EMAIL")
+
+    assert await digests() == ("IMMEDIATE", None)
+    await update(ada, {"category": "*", "digest": "DAILY"})
+    assert await digests() == ("DAILY", "08:00")
+    await update(ada, {"category": "*", "digestAt": "17:45"}, {"category": "build", "enabled": False})
+    assert await digests() == ("DAILY", "17:45")
+    await update(ada, {"category": "build", "channelKind": "EMAIL", "digest": "HOURLY"})
+    assert await digests() == ("HOURLY", None)
+    assert set(picked(await rows(ada), "enabled", "decidedBy")) == {(False, "CATEGORY")}
 
 
 async def test_whose_wall_clock(ada: Api.User, database: Database) -> None:
@@ -239,6 +260,15 @@ class Template:
     enabled_by_default: bool
 
 
+def _digest(kind: ChannelKind, said: Any) -> tuple[str | None, time | None]:
+    """Return what a row must say of the digest that the model found."""
+    if kind is not ChannelKind.EMAIL:
+        return None, None
+    if not said:
+        return "IMMEDIATE", None
+    return said.digest, (said.digest_at or time(8)) if said.digest == "DAILY" else None
+
+
 def test_each_row_is_what_the_model_decides() -> None:
     """In 300 random worlds each row of the answer is what the model of the layers says of it."""
     dice, differing, compared = random.Random(0), 0, 0
@@ -265,4 +295,5 @@ def test_each_row_is_what_the_model_decides() -> None:
             compared += 1
             differing += (row.enabled, row.preference) != (expected.enabled, expected.preference)
             differing += row.quiet_start != (expected.quiet and expected.quiet.quiet_start)
+            differing += (row.digest, row.digest_at) != _digest(row.channel_kind, expected.digest)
     assert (differing, compared) == (0, 300 * 5 * len(KINDS))

@@ -55,6 +55,15 @@ MANAGED = {
     "removeRecipient": "mutation($id: ID!) { removeRecipient(id: $id) }",
     "createAgent": 'mutation { createAgent(name: "a") { key } }',
     "revokeAgent": "mutation($id: ID!) { revokeAgent(id: $id) { id } }",
+    "deliveries": "query($id: ID!) { deliveries(filter: {notification: $id}) { nodes { id } } }",
+    "explainDelivery": 'query($id: ID!) { explainDelivery(user: $id, type: "a") { outcome } }',
+    "retryDelivery": "mutation($id: ID!) { retryDelivery(id: $id) { id } }",
+    "testChannel": "mutation($id: ID!) { testChannel(id: $id) { id } }",
+    "sendTestNotification": "mutation { sendTestNotification { id } }",
+    "rotateChannelSecret": "mutation($id: ID!) { rotateChannelSecret(id: $id) { secret } }",
+    "notify": """mutation($id: ID!) {
+      notify(input: {type: "a", title: "a", recipients: [{id: $id}]}) { created suppressed replayed } }""",
+    "notifyRequest": "query($id: ID!) { notifyRequest(id: $id) { id status } }",
 }
 # Their own tests ask them as everybody: test_channel_changes, test_template, test_settings, test_dispatch,
 # test_preference_change.

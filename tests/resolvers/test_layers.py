@@ -72,12 +72,13 @@ def model(rows: Sequence[Row], subject: Subject) -> Decision:
     stored = {row.identity: row for row in rows}
     heard = [(layer, stored[identity]) for layer, identity in lookups(subject) if identity in stored]
     quiet = [row for _layer, row in heard if row.quiet_start is not None]
+    digests = [row for _layer, row in heard if row.digest is not None]
     said = [(row.enabled, layer, row) for layer, row in heard if row.enabled is not None]
     default = (subject.enabled_by_default, PreferenceLayer.TYPE_DEFAULT, None)
     enabled, layer, row = (
         (True, PreferenceLayer.REQUIRED_TYPE, None) if subject.required else [*said, default][0]
     )
-    return Decision(enabled, layer, row, [*quiet, None][0])
+    return Decision(enabled, layer, row, [*quiet, None][0], [*digests, None][0])
 
 
 # -- cases -------------------------------------------------------------------------------------------------
@@ -85,18 +86,20 @@ def model(rows: Sequence[Row], subject: Subject) -> Decision:
 _ABOUT = [(category, None) for category in (*CATEGORIES, ALL_CATEGORIES)] + [(None, id) for id in TEMPLATES]
 _IDENTITIES = list(product(_ABOUT, (None, *KINDS), (None, *PLACES), (None, *PLACES)))
 _QUIET = [(None, None), (time(22), time(7)), (time(12), time(13))]
+_DIGESTS = [(None, None), ("IMMEDIATE", None), ("HOURLY", None), ("DAILY", None), ("DAILY", time(9))]
 
 
-def row_of(identity: Any, enabled: bool | None, quiet: Any) -> Row:
+def row_of(identity: Any, enabled: bool | None, quiet: Any, digest: Any) -> Row:
     """Return a row with one of the identities."""
     (category, template_id), channel, project, environment = identity
-    return Row(category, template_id, channel, project, environment, enabled, *quiet)
+    row = Row(category, template_id, channel, project, environment, enabled, *quiet)
+    return replace(row, digest=digest[0], digest_at=digest[1])
 
 
 def random_rows(dice: random.Random) -> list[Row]:
     """Return up to 40 rows with identities of their own."""
     return [
-        row_of(identity, dice.choice((None, True, False)), dice.choice(_QUIET))
+        row_of(identity, dice.choice((None, True, False)), dice.choice(_QUIET), dice.choice(_DIGESTS))
         for identity in dice.sample(_IDENTITIES, dice.randint(0, 40))
     ]
 
@@ -132,6 +135,7 @@ _rows = st.lists(
         st.sampled_from(_IDENTITIES),
         st.sampled_from((None, True, False)),
         st.sampled_from(_QUIET),
+        st.sampled_from(_DIGESTS),
     ),
     unique_by=lambda row: row.identity,
     max_size=12,
@@ -189,6 +193,22 @@ def test_a_required_type_is_still_quiet_at_night() -> None:
     row = night("billing", enabled=False)
     required = Subject("billing", ChannelKind.EMAIL, required=True)
     assert decide([row], required) == Decision(True, PreferenceLayer.REQUIRED_TYPE, None, row)
+
+
+def test_a_digest_leaves_enabled_and_quiet_hours_to_the_others() -> None:
+    """Each of the three is decided by the first row that speaks of it."""
+    daily, quiet = replace(said("billing"), digest="DAILY"), night("*", enabled=False)
+    expected = Decision(False, PreferenceLayer.ALL_CATEGORIES, quiet, quiet, daily)
+    assert decide([quiet, daily], BILL) == expected
+
+
+def test_the_zone_of_a_digest() -> None:
+    """The zone is that of the row with the digest, whatever that of the quiet hours is."""
+    own = replace(said("billing", timezone="Asia/Tokyo"), digest="DAILY")
+    both = decide([own, night("*", timezone="Europe/Paris")], BILL)
+    assert (both.digest_timezone(None), both.timezone(None)) == ("Asia/Tokyo", "Europe/Paris")
+    plain = decide([replace(own, timezone=None)], BILL)
+    assert [plain.digest_timezone(it) for it in ("Asia/Kolkata", None)] == ["Asia/Kolkata", "UTC"]
 
 
 def test_the_zone_of_quiet_hours() -> None:

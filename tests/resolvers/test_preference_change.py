@@ -49,6 +49,8 @@ async def test_a_new_preference(ada: Api.User) -> None:
             "quietStart": None,
             "quietEnd": None,
             "timezone": None,
+            "digest": None,
+            "digestAt": None,
             "createdAt": rows[0]["updatedAt"],
             "updatedAt": rows[0]["updatedAt"],
         }
@@ -68,6 +70,23 @@ async def test_omitted_keeps_and_null_clears(ada: Api.User) -> None:
         (first["id"], None, None, None, None)
     ]
     assert first["updatedAt"] < second["updatedAt"] < third["updatedAt"] < last["updatedAt"]
+
+
+async def test_a_digest(ada: Api.User) -> None:
+    """It is stored, kept when left out, cleared by null, and says something on its own."""
+    daily = {"digest": "DAILY", "digestAt": "17:45"}
+    rows = await update(ada, {"category": "billing", **daily}, {"category": "*", "digest": "HOURLY"})
+    assert picked(rows, "digest", "digestAt", "enabled") == [("DAILY", "17:45", None), ("HOURLY", None, None)]
+    assert await update(ada, {"category": "billing", **daily}) == rows
+    mail = {"category": "billing", "channelKind": "EMAIL", "digest": "IMMEDIATE"}
+    rows = await update(ada, mail, {"category": "billing", "enabled": True, "digestAt": None})
+    assert picked(rows, "channelKind", "digest", "digestAt", "enabled") == [
+        (None, "DAILY", None, True),
+        (None, "HOURLY", None, None),
+        ("EMAIL", "IMMEDIATE", None, None),
+    ]
+    rows = await update(ada, {"category": "*", "digest": None})
+    assert picked(rows, "category", "digest") == [("billing", "DAILY"), ("*", None), ("billing", "IMMEDIATE")]
 
 
 async def test_nothing_new_changes_nothing(ada: Api.User) -> None:

@@ -58,6 +58,30 @@ async def test_quiet_hours_are_judged_as_they_would_be(ada: Api.User) -> None:
     assert picked(rows, "quietStart", "quietEnd") == [("22:00", "08:00")]
 
 
+@pytest.mark.parametrize("kind", ["IN_APP", "SLACK", "WEBHOOK", "APPRISE"])
+async def test_a_digest_is_of_mail(ada: Api.User, kind: str) -> None:
+    """A row about another kind of channel cannot say anything of it, not even IMMEDIATE."""
+    for digest in ("IMMEDIATE", "HOURLY", "DAILY"):
+        given = {"category": "billing", "channelKind": kind, "digest": digest}
+        assert await fields_refused(ada, given) == [
+            ("preferences.0.digest", "is for EMAIL: channelKind is neither that nor null.")
+        ]
+
+
+async def test_a_time_of_day_is_for_daily_digests(ada: Api.User) -> None:
+    """What counts is the row after the merge: who leaves DAILY clears the time too."""
+    refused = [("preferences.0.digestAt", "goes with digest DAILY only.")]
+    for digest in (None, "IMMEDIATE", "HOURLY"):
+        wrong = {"category": "billing", "digest": digest, "digestAt": "08:00"}
+        assert await fields_refused(ada, wrong) == refused
+    assert await fields_refused(ada, {"category": "billing", "digestAt": "08:00"}) == refused
+    await update(ada, {"category": "billing", "digest": "DAILY", "digestAt": "08:00"})
+    for digest in ("HOURLY", None):
+        assert await fields_refused(ada, {"category": "billing", "digest": digest}) == refused
+    rows = await update(ada, {"category": "billing", "digest": "HOURLY", "digestAt": None})
+    assert picked(rows, "digest", "digestAt") == [("HOURLY", None)]
+
+
 async def test_the_same_template_spelled_twice(ada: Api.User) -> None:
     """A template's id is the same in capitals."""
     assert await fields_refused(ada, {"template": TEST}, {"template": TEST.upper()}) == [

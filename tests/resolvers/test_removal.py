@@ -13,11 +13,13 @@ from db.session import Scope
 from db.tables import metadata
 from resolvers.principal import Role
 from tests.machines import machine
+from tests.resolvers.support import add_attempts, add_channel, add_deliveries
 from tests.support import Api, Urls
 
 REMOVE = "mutation($id: ID!) { removeRecipient(id: $id) }"
 UPSERT = "mutation($r: [RecipientInput!]!) { upsertRecipients(recipients: $r) { id } }"
 INBOX = "{ notifications { totalCount unreadCount eventCursor nodes { id title } } }"
+NOTIFY = "mutation($i: NotifyInput!) { notify(input: $i) { created } }"
 EVENTS = "subscription($c: String) { inboxEvents(since: $c) { __typename cursor } }"
 READ = "mutation($ids: [ID!]!, $read: Boolean) { read(ids: $ids, read: $read) { changed } }"
 EMPTY = (0, 0, 0, 0, 0)
@@ -36,15 +38,20 @@ async def everything(urls: Urls, tenant: str) -> dict[str, list[Any]]:
 
 
 def of_user(stored: dict[str, list[Any]], user: str) -> dict[str, list[Any]]:
-    """Return the rows that say something of a user, whatever the column is called."""
+    """Return the rows that say something of a user, whatever the column is called, or of nobody else."""
     found = {}
     for table, rows in stored.items():
-        if mine := [row for row in rows if user in row.values()]:
+        if mine := [row for row in rows if any(it in (user, [user]) for it in row.values())]:
             found[table] = mine
     return found
 
 
-async def furnish(user: Api.User, urls: Urls) -> list[str]:
+def in_order(rows: list[Any]) -> list[Any]:
+    """Return rows by their age, those of one transaction by their user."""
+    return sorted(rows, key=lambda row: (row["created_at"], row.get("user_id", "")))
+
+
+async def furnish(user: Api.User) -> list[str]:
     """Give a user some of everything that can be stored; return the ids of three notifications."""
     admin = user.api.user(user.tenant, "root", Role.ADMIN)
     await admin.data(UPSERT, r=[{"id": user.id, "email": f"{user.id}@x.org"}])
@@ -52,21 +59,9 @@ async def furnish(user: Api.User, urls: Urls) -> list[str]:
     await user.data("mutation($ids: [ID!]!) { delete(ids: $ids) { ids } }", ids=[ids[2]])
     async with user.api.database.transaction(Scope(user.tenant, user.id)) as tx:
         await db.preference.add(tx, user.id, uuid4(), category="*", enabled=False)
-    connection = await asyncpg.connect(urls.superuser)
-    for id in ids:
-        delivery = uuid4()
-        await connection.execute(
-            "insert into tocsin.delivery (tenant_id, id, notification_id) values ($1, $2, $3)",
-            user.tenant,
-            delivery,
-            id,
-        )
-        await connection.execute(
-            "insert into tocsin.attempt (tenant_id, delivery_id, number, duration_ms) values ($1, $2, 1, 7)",
-            user.tenant,
-            delivery,
-        )
-    await connection.close()
+    channel = await add_channel(user)
+    deliveries = await add_deliveries(user, [(id, channel) for id in ids], "PENDING")
+    await add_attempts(user, deliveries, 1)
     return ids
 
 
@@ -82,8 +77,8 @@ async def next_second() -> None:
 
 async def test_nothing_is_left(admin: Api.User, ada: Api.User, grace: Api.User, urls: Urls) -> None:
     """In no table is there a row of the user but the empty inbox and the removal; others keep theirs."""
-    ids = await furnish(ada, urls)
-    await furnish(grace, urls)
+    ids = await furnish(ada)
+    await furnish(grace)
     before = await everything(urls, admin.tenant)
     assert set(of_user(before, "ada")) == {
         "recipient",
@@ -92,6 +87,8 @@ async def test_nothing_is_left(admin: Api.User, ada: Api.User, grace: Api.User, 
         "notification",
         "event",
         "preference",
+        "request",
+        "delivery",
     }
     assert await admin.data(REMOVE, id="ada") == {"removeRecipient": "ada"}
     after = await everything(urls, admin.tenant)
@@ -104,16 +101,37 @@ async def test_nothing_is_left(admin: Api.User, ada: Api.User, grace: Api.User, 
     assert not {str(row["notification_id"]) for row in after["delivery"]} & set(ids)
     assert (len(after["delivery"]), len(after["attempt"])) == (3, 3)
     assert of_user(after, "grace") == of_user(before, "grace")
+    assert after["due"] == before["due"]  # ids only: the worker drops what it no longer finds
     kept = [row for row in before["delivery"] if str(row["notification_id"]) not in ids]
     assert sorted(map(repr, after["delivery"])) == sorted(map(repr, kept))
+
+
+async def test_what_was_said_to_others_too_stays(admin: Api.User, grace: Api.User, urls: Urls) -> None:
+    """A request for two people and one for everyone stay as they are; of the deliveries only the user's go."""
+    await add_channel(admin)
+    await grace.receive("one")
+    said = {"type": "build.done", "title": "A build"}
+    for whom in ({"recipients": [{"id": "ada"}]}, {"recipients": [{"id": "ada"}, {"id": "grace"}]}):
+        await admin.data(NOTIFY, i=said | whom)
+    await admin.data(NOTIFY, i=said | {"everyone": True})
+    before = await everything(urls, admin.tenant)
+    wanted = [["ada"], ["ada", "grace"], None]
+    assert [row["recipient_ids"] for row in in_order(before["request"])] == wanted
+    assert [row["user_id"] for row in in_order(before["delivery"])] == ["ada", "ada", "grace"]
+    await admin.data(REMOVE, id="ada")
+    after = await everything(urls, admin.tenant)
+    assert in_order(after["request"]) == in_order(before["request"])[1:]
+    assert after["delivery"] == [row for row in before["delivery"] if row["user_id"] == "grace"]
+    assert [row["user_id"] for row in after["notification"]] == ["grace", "grace"]
+    assert set(of_user(after, "ada")) == {"inbox", "removal"}
 
 
 async def test_a_namesake_in_another_tenant_stays(
     admin: Api.User, ada: Api.User, stranger: Api.User, urls: Urls
 ) -> None:
     """The same id in another tenant is another person."""
-    await furnish(ada, urls)
-    await furnish(stranger, urls)
+    await furnish(ada)
+    await furnish(stranger)
     before = await everything(urls, stranger.tenant)
     await admin.data(REMOVE, id="ada")
     assert await everything(urls, stranger.tenant) == before
@@ -151,7 +169,7 @@ async def test_only_admins_remove(
     api: Api, admin: Api.User, ada: Api.User, grace: Api.User, agent: Api.User, urls: Urls
 ) -> None:
     """Nobody, the user, another user, agents and another tenant's admin change nothing."""
-    await furnish(ada, urls)
+    await furnish(ada)
     key = await machine(admin)
     await key.data("{ channels { totalCount } }")
     foreign = api.user(f"other-{uuid4().hex[:12]}", "root", Role.ADMIN)

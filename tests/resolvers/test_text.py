@@ -184,3 +184,12 @@ async def test_html_over_the_api_is_sanitised(ada: Api.User) -> None:
     assert seen.tags <= TAGS
     assert seen.attributes <= ATTRIBUTES
     assert found["bodyMarkdown"] == "\n\n".join(ATTACKS)
+
+
+@pytest.mark.parametrize(
+    "words", ["plain", "*a* _b_ `c` [d](https://e.f)", "# 1. <b>&amp;</b> \\", "~!|{}^'\"$%"]
+)
+def test_what_is_escaped_is_shown_as_it_is(words: str) -> None:
+    """Markup, entities and lists included; only white space is one space."""
+    assert text.body(text.escaped(words), TextFormat.PLAINTEXT) == words
+    assert text.body(text.escaped(f" \n{words}\n\n- x"), TextFormat.PLAINTEXT) == f"{words} - x"

@@ -10,7 +10,8 @@ import jwt
 import pytest
 from sqlalchemy import make_url
 
-from db.migrate import newest
+from db import embedded
+from db.migrate import newest, upgrade
 from tests.support import Urls, provision
 from tests.tocsin.processes import Done, Tocsin, fetch
 
@@ -46,6 +47,8 @@ def test_help_reads_well(tocsin: Tocsin) -> None:
         "migrate": ["TOCSIN_OWNER_DATABASE_URL"],
         "token": ["--tenant", "--user", "--role", "--expires"],
         "import": ["JSON lines", "createdAt"],
+        "notify": ["JSON lines", "idempotencyKey"],
+        "rotate-keys": ["TOCSIN_SECRET_KEYS"],
         "schema": ["SDL"],
     }
     whole, bare, *each = (
@@ -135,7 +138,8 @@ async def test_a_migration_that_may_not(empty: Urls, tmp_path: Path) -> None:
     database = make_url(empty.server).database
     assert done.err == (
         f"The database cannot be used: permission denied for database {database}. Migrate as the database's"
-        " owner, with CREATEROLE or after a superuser's CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker.\n"
+        " owner, with CREATEROLE or after a superuser's CREATE ROLE tocsin_app; CREATE ROLE tocsin_worker;"
+        " CREATE ROLE tocsin_host.\n"
     )
     done = Tocsin(tmp_path, {"database_url": empty.owner}).run("dev", "--port", "1024")
     assert (done.code, done.out) == (1, "")
@@ -189,3 +193,47 @@ async def test_what_import_says(empty: Urls, tmp_path: Path) -> None:
     assert "is a directory" in folder.err
     assert "does not exist" in absent.err
     assert not tocsin.data_dir.exists()
+
+
+async def test_what_notify_says(empty: Urls, tmp_path: Path) -> None:
+    """The summary on stdout, bad lines with their numbers on stderr; run again nothing is said twice."""
+    tocsin = Tocsin(tmp_path / "data", {"database_url": empty.server, "owner_database_url": empty.owner})
+    assert tocsin.run("migrate").code == 0
+    file = tmp_path / "lines"
+    good = _GOOD.replace(b"}", b', "severity": "HIGH"}')
+    everyone = good.replace(b'"recipients": ["ada"]', b'"everyone": true')
+    file.write_bytes(good + b"[]\n" + everyone + good.replace(b"category", b"categories"))
+    done = tocsin.run("notify", str(file))
+    said = "2 lines said: 1 notifications stored, 1 left to the worker, 0 lines said before, 2 bad lines.\n"
+    assert (done.code, done.out) == (1, said)
+    assert done.err.splitlines() == [
+        "Notifying",
+        "line 2: must be an object",
+        (
+            "line 4: Expected value of type 'NotifyInput' not to include unknown field 'categories'."
+            " Did you mean 'category'?"
+        ),
+    ]
+    file.write_bytes(good + everyone)
+    done = tocsin.run("notify", str(file))
+    said = "0 lines said: 0 notifications stored, 0 left to the worker, 2 lines said before, 0 bad lines.\n"
+    assert (done.code, done.out) == (0, said)
+    assert await fetch(empty.superuser, "select count(*) from tocsin.notification") == [(1,)]
+
+
+async def test_an_upgrade_that_may_not_make_the_role(tmp_path: Path) -> None:
+    """In a cluster without tocsin_host, an owner who may make no roles is told; then it goes on from there."""
+    with embedded.start(tmp_path / "postgres") as postgres:
+        async with provision(postgres.superuser_url, migrate=False) as urls:
+            await upgrade(urls.owner, "0004")
+            await fetch(urls.superuser, "drop role tocsin_host")
+            tocsin = Tocsin(tmp_path / "data", {"owner_database_url": urls.owner})
+            done = tocsin.run("migrate")
+            assert (done.code, done.out) == (1, "")
+            assert done.err == (
+                "The database cannot be used: permission denied to create role. Migrate as the database's"
+                " owner, with CREATEROLE or after a superuser's CREATE ROLE tocsin_app; CREATE ROLE"
+                " tocsin_worker; CREATE ROLE tocsin_host.\n"
+            )
+            await fetch(urls.superuser, "create role tocsin_host")
+            assert tocsin.run("migrate").code == 0

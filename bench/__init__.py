@@ -1,0 +1,1 @@
+"""What Tocsin is measured against, and how."""
