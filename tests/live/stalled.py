@@ -5,18 +5,23 @@ import json
 import socket
 import time
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from statistics import quantiles
 from typing import NamedTuple
 
 import httpx
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from db.draft import create
 from db.session import Database, Scope
+from resolvers.principal import Role
 from tests.support import draft
 from tests.tocsin.processes import Running, Tocsin
+from tocsin.auth import sign
+from tocsin.settings import Settings
 
 _BODY = 20_000
 _EVENTS = """subscription($since: String!) {
@@ -107,7 +112,11 @@ async def _largest(pid: int, sizes: list[float]) -> None:
 async def stall(tocsin: Tocsin, running: Running, database: Database, clients: int, size: int) -> Cost:
     """Let clients, each another user for whom `size` bytes wait, stop reading; return what it costs."""
     users = [f"deaf-{number}" for number in range(clients)]
-    tokens = [tocsin.token("acme", user) for user in [*users, "other"]]
+    settings = Settings(jwt_secret=SecretStr(tocsin.settings["jwt_secret"]))
+    tokens = [
+        sign(settings, tenants=["acme"], user=user, roles=[Role.USER], expires=timedelta(hours=1))
+        for user in [*users, "other"]
+    ]
     cursors = [
         running.ask(it, "{ notifications(first: 1) { eventCursor } }")["notifications"]["eventCursor"]
         for it in tokens[:-1]
