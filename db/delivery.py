@@ -249,13 +249,17 @@ async def cancel_waiting(tx: Transaction, channel_id: UUID, reason: str) -> None
 # -- again -------------------------------------------------------------------------------------------------
 
 _this = (in_tenant(delivery), _d.id == bindparam("this", type_=Uuid))
+_is_leased = and_(due.c.lease.is_not(None), due.c.due_at > func.now())
 _DUE_NOW = Write(
     postgresql.insert(due)
     .from_select(["tenant_id", "id"], select(_d.tenant_id, _d.id).where(*_this))
-    .on_conflict_do_update(index_elements=["tenant_id", "id"], set_={"due_at": func.now(), "lease": null()})
-)
-_HOLD_DUE = Write(
-    select(due.c.id).where(in_tenant(due), due.c.id == bindparam("this", type_=Uuid)).with_for_update()
+    .on_conflict_do_update(
+        index_elements=["tenant_id", "id"],
+        set_={
+            "due_at": case((_is_leased, due.c.due_at), else_=func.now()),
+            "lease": case((_is_leased, due.c.lease), else_=null()),
+        },
+    )
 )
 _LOCK = Write(select(*_SHOWN).where(*_this).with_for_update(of=delivery))
 _ADVANCE = Write(update(delivery).where(*_this).values(next_attempt_at=func.now()).returning(delivery))
@@ -275,16 +279,14 @@ _RESTART = Write(
 
 
 async def bring_forward(tx: Transaction, id: UUID) -> Row | None:
-    """Let a delivery be due at once, whatever became of it, and return it as it was; None: it does not exist.
+    """Let a delivery be due at once, whatever became of it, and return it, held; None: it does not exist.
 
-    A worker that holds it loses it, so roll back if it is not to be sent. The outbox is locked first, as
-    workers do.
+    What a worker holds stays as it is, SENDING. Roll back if it is not to be sent. The outbox is locked
+    first, as workers do.
     """
-    await tx.fetch(_HOLD_DUE, this=id)
-    row = await tx.one(_LOCK, this=id)
     await tx.fetch(_DUE_NOW, this=id)
     tx.hint_at_work()
-    return row
+    return await tx.one(_LOCK, this=id)
 
 
 async def advance(tx: Transaction, id: UUID) -> Row:

@@ -1,7 +1,7 @@
 """Notifications before they are stored, and storing them: whole, or copied from a request."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,28 +13,17 @@ from db.inbox import Ledger, columns_of, open_many, unnest
 from db.session import Transaction
 from db.statement import TENANT_ID, Write, in_tenant
 from db.tables import notification, request
-from db.types import Counters, EventKind, Severity
+from db.types import Content, Counters, EventKind
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft(Content):
     """A notification for one user, before it is stored. created_at None: the database's now."""
 
     id: UUID
     user_id: str
-    type: str
     category: str
-    title: str
-    body: str = ""
-    severity: Severity = Severity.NORMAL
-    url: str | None = None
-    icon: str | None = None
-    actions: Sequence[dict[str, str]] = ()
-    targets: Sequence[str] = ()
-    template_id: UUID | None = None
-    team_id: str | None = None
-    data: dict[str, Any] | None = None
-    created_at: datetime | None = field(default=None)
+    created_at: datetime | None = None
 
 
 def _bind(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from db.session import Row, Source, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import recipient, request
-from db.types import RequestStatus, Severity
+from db.types import Content, RequestStatus
 
 KEY_HOURS = 24
 """How long an idempotency key is remembered."""
@@ -32,24 +31,13 @@ _r = request.c
 _ID = bindparam("request_id", type_=Uuid)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Content):
     """What a notify says. category None: its type's; channels None: any; the rest as in the API."""
 
-    type: str
     category: str | None
-    title: str
-    body: str = ""
-    severity: Severity = Severity.NORMAL
-    url: str | None = None
-    icon: str | None = None
-    actions: Sequence[dict[str, str]] = ()
-    targets: Sequence[str] = ()
-    template_id: UUID | None = None
-    team_id: str | None = None
     project_id: str | None = None
     environment_id: str | None = None
-    data: dict[str, Any] | None = None
     channels: Sequence[str] | None = None
     escalate_minutes: int | None = None
 

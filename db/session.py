@@ -167,6 +167,9 @@ async def open_database(
     role None: as the one that logs in.
     """
     settings = {"application_name": "tocsin", "timezone": "UTC"} | ({"role": role} if role else {})
+    if role == WORKER_ROLE:
+        # A worker runs few statements, for ever: to plan their joins anew costs more than what they do.
+        settings["plan_cache_mode"] = "force_generic_plan"
     async with asyncpg.create_pool(
         url,
         min_size=min(2, size),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
@@ -110,6 +110,23 @@ class Filter:
     teams: tuple[str, ...] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a notification says, whoever it is for."""
+
+    type: str
+    title: str
+    body: str = ""
+    severity: Severity = Severity.NORMAL
+    url: str | None = None
+    icon: str | None = None
+    actions: Sequence[dict[str, str]] = ()
+    targets: Sequence[str] = ()
+    template_id: UUID | None = None
+    team_id: str | None = None
+    data: dict[str, Any] | None = None
 
 
 class Counters(NamedTuple):

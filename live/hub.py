@@ -10,6 +10,11 @@ from db.session import OUTBOX, Hint
 
 Relay = Callable[[Sequence[Hint]], None]
 
+Inbox = tuple[str, str]
+"""A tenant's id and a user's."""
+
+Interest = Callable[[Inbox], None]
+
 Place = tuple[int, int]
 """An inbox's epoch and seq."""
 
@@ -44,11 +49,20 @@ class Waiter:
 
 
 class Hub:
-    """Wakes the subscriptions of an inbox; `relay` tells the other processes."""
+    """Wakes the subscriptions of an inbox; `relay` tells the other processes.
 
-    def __init__(self, relay: Relay = lambda _hints: None) -> None:
-        self._waiters: dict[tuple[str, str], set[Waiter]] = defaultdict(set)
+    on_first, on_last: told of an inbox when somebody begins to wait for it here, and when nobody does any more.
+    """
+
+    def __init__(
+        self,
+        relay: Relay = lambda _hints: None,
+        on_first: Interest = lambda _inbox: None,
+        on_last: Interest = lambda _inbox: None,
+    ) -> None:
+        self._waiters: dict[Inbox, set[Waiter]] = defaultdict(set)
         self._relay = relay
+        self._on_first, self._on_last = on_first, on_last
         self.missed = asyncio.Event()
         """Hints were lost: a sweep is wanted at once."""
         self.revision = 0
@@ -58,6 +72,8 @@ class Hub:
     def register(self, tenant_id: str, user_id: str) -> Iterator[Waiter]:
         """Wait for an inbox: register first, then read, or a change in between goes unseen."""
         key, waiter = (tenant_id, user_id), Waiter()
+        if key not in self._waiters:
+            self._on_first(key)
         self._waiters[key].add(waiter)
         try:
             yield waiter
@@ -65,6 +81,7 @@ class Hub:
             self._waiters[key].discard(waiter)
             if not self._waiters[key]:
                 del self._waiters[key]
+                self._on_last(key)
 
     def announce(self, hints: Sequence[Hint]) -> None:
         """Tell everybody, here and elsewhere, of what was committed."""
@@ -83,6 +100,12 @@ class Hub:
             for waiter in self._waiters.get((hint.tenant_id, hint.user_id), ()):
                 # Processes number their revocations by their own clocks, and work not at all.
                 waiter.wake(None if revoked or hint == OUTBOX else hint.seq)
+
+    def recheck(self, inboxes: Iterable[Inbox]) -> None:
+        """Wake who waits for these: only from now on do hints of them arrive."""
+        for inbox in inboxes:
+            for waiter in self._waiters.get(inbox, ()):
+                waiter.wake(None)
 
     def miss(self) -> None:
         """Say that hints were lost for a while: who waits for an inbox is swept, everybody else woken."""

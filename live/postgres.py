@@ -11,6 +11,7 @@ import orjson
 
 from db.session import OUTAGE, Hint
 from live.hub import Hub
+from live.pending import Pending
 
 _log = logging.getLogger(__name__)
 _CHANNEL = "tocsin"
@@ -24,14 +25,12 @@ class PostgresRelay:
     def __init__(self, url: str) -> None:
         self.hub = Hub(self._enqueue)
         self._url = url
-        self._pending: dict[tuple[str, str], int] = {}
+        self._pending = Pending()
         self._wanted = asyncio.Event()
         self.listening = asyncio.Event()
 
     def _enqueue(self, hints: Sequence[Hint]) -> None:
-        for hint in hints:
-            key = (hint.tenant_id, hint.user_id)
-            self._pending[key] = max(hint.seq, self._pending.get(key, 0))
+        self._pending.add(hints)
         self._wanted.set()
 
     def _received(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
@@ -65,14 +64,10 @@ class PostgresRelay:
 
     async def flush(self, connection: Any) -> None:
         """Send what is pending; it stays pending if that fails."""
-        sending = dict(self._pending)
-        if sending:
-            await connection.execute(
-                _NOTIFY, [orjson.dumps([*key, seq]).decode() for key, seq in sending.items()]
-            )
-        for key, seq in sending.items():
-            if self._pending.get(key) == seq:
-                del self._pending[key]
+        with self._pending.sending() as hints:
+            if hints:
+                payloads = [orjson.dumps([*inbox, seq]).decode() for inbox, seq in hints.items()]
+                await connection.execute(_NOTIFY, payloads)
 
 
 def _hint_of(payload: str) -> Hint:

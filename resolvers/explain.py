@@ -56,7 +56,9 @@ async def explain(ctx: Context, user: str, type: str, at: datetime | None) -> li
     _check(ctx, user, type, at)
     reader = ctx.service_reader
     subject = await db.audience.subject(reader, type, None)
-    saying = saying_of(Said(type, None, ""), subject.category or default_category(type), subject)
+    saying = saying_of(
+        Said(type=type, category=None, title=""), subject.category or default_category(type), subject
+    )
     person = (await people_of(reader, [user]))[user]
     ways = await db.audience.channels(reader)
     paused = (await db.settings.of_tenant(reader)).notifier_paused

@@ -75,7 +75,7 @@ async def _said(tx: Transaction, ctx: Context, body: str) -> _Test:
     subject = await db.audience.subject(tx, TYPE, None)
     category = subject.category or default_category(TYPE)
     test = _Test(uuid4(), category, ctx.caller.user_id)
-    said = Said(TYPE, category, TITLE, body)
+    said = Said(type=TYPE, category=category, title=TITLE, body=body)
     await db.request.add(
         tx, test.id, test.user_id, said, key=None, recipient_ids=[test.user_id], recipients=1
     )

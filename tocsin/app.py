@@ -15,7 +15,6 @@ from db.migrate import is_current
 from db.safety import unsafe_role
 from db.session import OUTAGE, Database, Scope, open_database
 from live.hub import Hub, Place
-from live.postgres import postgres_hub
 from live.sweep import keep_sweeping
 from resolvers import unsubscribe as links
 from resolvers.context import Context, Deployment
@@ -29,6 +28,7 @@ from tocsin.auth import Authenticator, ConfigurationError
 from tocsin.connection import OperationScope
 from tocsin.environment import url
 from tocsin.http import GraphQLEndpoint
+from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.notice import notice
@@ -114,7 +114,7 @@ class Server:
         """Hold the database and the hub open; refuse a role that could get around row level security."""
         async with AsyncExitStack() as stack:
             database_url = url(settings.database_url)
-            self.hub = await stack.enter_async_context(postgres_hub(database_url))
+            self.hub = await stack.enter_async_context(open_hub(settings))
             self.database = await stack.enter_async_context(
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )

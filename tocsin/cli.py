@@ -21,7 +21,6 @@ from db.migrate import is_current, newest
 from db.session import Database, open_database
 from delivery import reconcile as reconciling
 from live.hub import Hub
-from live.postgres import postgres_hub
 from resolvers.context import Context, Deployment
 from resolvers.principal import Role
 from schema import build
@@ -31,6 +30,7 @@ from tocsin.app import create_app, require_safe_role, server_options
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url
 from tocsin.fault import plain_errors
+from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.settings import Settings, variable
 from tocsin.worker import run_until_signal, worker_database
@@ -259,7 +259,7 @@ async def _hub_and_database(settings: Settings) -> AsyncIterator[tuple[Hub, Data
     """Open the database so that what is written shows in the subscriptions of running servers."""
     database_url = url(settings.database_url)
     async with (
-        postgres_hub(database_url) as hub,
+        open_hub(settings) as hub,
         open_database(database_url, size=2, on_commit=hub.announce) as database,
     ):
         await _require_current(database)

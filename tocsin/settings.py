@@ -1,13 +1,29 @@
 """Every knob of the server, read once from the environment."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _servers(urls: SecretStr) -> SecretStr:
+    if not all(map(_is_server, urls.get_secret_value().split(","))):
+        raise ValueError("must be nats:// or tls:// URLs with commas between")
+    return urls
+
+
+def _is_server(url: str) -> bool:
+    # What urlsplit says of a wrong port may be a piece of a password.
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return parts.scheme in {"nats", "tls"} and bool(parts.hostname) and parts.port != 0
+    return False
 
 
 def _from_json(value: object) -> object:
@@ -18,7 +34,9 @@ def _from_json(value: object) -> object:
 class Settings(BaseSettings):
     """Settings from `TOCSIN_*` environment variables; immutable once read."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         Path(".tocsin"), description="Where the embedded Postgres and the keys that are not set live."
@@ -32,6 +50,14 @@ class Settings(BaseSettings):
         description="The same database as the role that migrates. One of the two URLs alone stands for both.",
     )
     database_pool_size: int = Field(10, ge=1, le=1000, description="Connections per server process.")
+
+    hub: Annotated[SecretStr, AfterValidator(_servers)] | None = Field(
+        None,
+        description="NATS for the hints between processes: nats://USER:PASSWORD@HOST:4222 or nats://TOKEN@HOST, "
+        "percent-encoded; tls:// refuses a server without TLS; commas between several of a cluster. All servers "
+        "and workers of a database need the same, for who uses NATS does not hear who does not; and no two "
+        "databases may share an account of NATS. Unset: LISTEN on the database.",
+    )
 
     jwt_algorithm: Literal["HS256", "RS256", "ES256"] = Field(
         "HS256", description="The one signature algorithm that tokens may use."

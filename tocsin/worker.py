@@ -12,10 +12,10 @@ from delivery import cleanup
 from delivery.dispatcher import Dispatcher, Pace
 from delivery.worker import Job, work
 from live.hub import Hub
-from live.postgres import postgres_hub
 from tocsin.app import require_safe_role
 from tocsin.auth import ConfigurationError
 from tocsin.environment import url
+from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.senders import open_senders
 from tocsin.settings import Settings, variable
@@ -40,7 +40,7 @@ async def worker_database(settings: Settings, *, login_too: bool = True) -> Asyn
 async def _hub_and_database(settings: Settings, *, login_too: bool) -> AsyncIterator[tuple[Hub, Database]]:
     database_url = url(settings.database_url)
     async with (
-        postgres_hub(database_url) as hub,
+        open_hub(settings) as hub,
         open_database(database_url, size=_CONNECTIONS, role=WORKER_ROLE, on_commit=hub.announce) as database,
     ):
         if not await is_current(database):

@@ -353,7 +353,7 @@ async def test_rows_have_attributes(store: Database, tenant: str) -> None:
 async def test_jsonb_goes_through_unchanged(store: Database, superuser: Connection, tenant: str) -> None:
     """Data comes back as it was given, None as SQL's NULL and not as JSON's."""
     rows = [{"a": [1, 2.5, "ü", None, {"deep": True}]}, {}, None]
-    drafts = [Draft(uuid4(), "ada", "a", "a", "", data=data) for data in rows]
+    drafts = [Draft(id=uuid4(), user_id="ada", type="a", category="a", title="", data=data) for data in rows]
     async with store.transaction(Scope(tenant, None)) as tx:
         await create(tx, drafts)
     found = await store.reader(Scope(tenant, "ada")).fetch(

@@ -59,7 +59,7 @@ async def test_a_result_after_the_lease_that_nobody_took_over_is_refused(shop: S
     assert await dispatcher._pick() == 1
     await _over(dispatcher)
     assert len(late.done) == 1
-    assert [(it["status"], it["attempts"], it["strikes"]) for it in await tenant.log()] == [("SENDING", 0, 0)]
+    assert [(it["status"], it["attempts"], it["strikes"]) for it in await tenant.log()] == [("PENDING", 0, 0)]
 
 
 async def test_the_heartbeat_holds_what_takes_long(shop: Shop) -> None:
@@ -198,7 +198,7 @@ async def test_it_ends_gracefully(shop: Shop) -> None:
         with suppress(asyncio.CancelledError):
             await task
         assert 0.9 < time.monotonic() - stopped < 3
-    assert [it["status"] for it in await tenant.log()] == ["SENT", "SENT", "SENDING", "SENDING"]
+    assert [it["status"] for it in await tenant.log()] == ["SENT", "SENT", "PENDING", "PENDING"]
     async with shop.working(other):
         await tenant.settled(10)
     assert sorted(it.recipient.id for it in other.done) == ["xenia", "yves"]

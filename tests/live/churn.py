@@ -2,17 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from live.hub import Hub
-from tests.support import Api
+from tests.support import SECRET, Api, serving
+from tocsin.app import create_app
+from tocsin.settings import Settings
 
 _STATS = "subscription { stats { unread } }"
 _EVENTS = "subscription { inboxEvents { cursor } }"
@@ -111,3 +116,33 @@ async def settled(api: Api, hub: Hub, seconds: float = 10) -> Held:
                 await asyncio.sleep(0.1)
                 last, same = (now, same + 1) if (now := held(api, hub)) == last else (now, 0)
     return last
+
+
+@asynccontextmanager
+async def _server(url: str, data_dir: Path) -> AsyncIterator[tuple[Api, Hub]]:
+    """Run a server with a client that keeps no connections, and a pool that is soon at its largest."""
+    settings = Settings(
+        data_dir=data_dir, database_url=SecretStr(url), jwt_secret=SecretStr(SECRET), database_pool_size=2
+    )
+    app = create_app(settings)
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with (
+        serving(app, settings) as address,
+        httpx.AsyncClient(base_url=address, timeout=30, limits=limits) as http,
+    ):
+        yield Api(address, settings, app.state.server.database, http), app.state.server.hub
+
+
+async def run(url: str, data_dir: Path, cycles: int) -> tuple[Held, Held, float]:
+    """Churn a server on a database; return what is held before and after, and the growth in megabytes."""
+    async with _server(url, data_dir) as (api, hub):
+        # The pool opens its connections, and libraries fill their caches, with the first clients.
+        await churn(api, 80)
+        before, size = await settled(api, hub), megabytes()
+        await churn(api, cycles)
+        return before, await settled(api, hub), megabytes() - size
+
+
+if __name__ == "__main__":
+    held_before, held_after, growth = asyncio.run(run(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+    sys.stdout.write(json.dumps([held_before._asdict(), held_after._asdict(), growth]))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from db import embedded
 from db.session import open_database
+from tests.live import churn
 from tests.live.stalled import stall
-from tests.live.test_churn import leaves_nothing, server_alone
 from tests.support import Urls, provision
 from tests.tocsin.processes import Tocsin
 
@@ -29,10 +29,9 @@ async def _stalled(urls: Urls, folder: Path, clients: int, megabytes: int) -> bo
 
 
 async def _churned(urls: Urls, folder: Path, cycles: int) -> bool:
-    async with server_alone(urls, folder) as (api, hub):
-        growth = await leaves_nothing(api, hub, cycles)
-    sys.stdout.write(f"{cycles} cycles: nothing is left; {growth:.1f} MB more\n")
-    return growth < _MOST_MEGABYTES
+    before, after, growth = await churn.run(urls.server, folder / "churned", cycles)
+    sys.stdout.write(f"{cycles} cycles: held {before} before, {after} after; {growth:.1f} MB more\n")
+    return before == after and growth < _MOST_MEGABYTES
 
 
 async def _run(clients: int, megabytes: int, cycles: int) -> bool:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from db.session import Hint
-from live.hub import Hub, Waiter
+from db.session import OUTBOX, Hint
+from live.hub import NOBODY, Hub, Waiter
 
 LONG = 5.0
 
@@ -99,23 +99,41 @@ async def test_many_hints_are_one_awakening() -> None:
         assert not await _woken(waiter)
 
 
-async def test_everybody_can_be_woken() -> None:
-    """After a time without hints nobody knows who missed one."""
+async def test_after_a_loss_inboxes_are_swept_and_others_woken() -> None:
+    """Who waits for access or for work looks again at once; of an inbox the sweep can tell who must."""
     hub = Hub()
-    with hub.register("t", "ada") as ada, hub.register("u", "grace") as grace:
-        hub.wake([Hint("t", "ada", 5)])
-        assert await _woken(ada)
-        hub.wake_all()
-        assert await _woken(ada)
-        assert await _woken(grace)
+    with (
+        hub.register("t", "ada") as ada,
+        hub.register("t", NOBODY) as access,
+        hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as work,
+    ):
+        revision = hub.revision
+        hub.miss()
+        assert hub.missed.is_set()
+        assert hub.revision == revision + 1
+        assert [await _woken(waiter) for waiter in (ada, access, work)] == [False, True, True]
+        assert hub.inboxes() == {"t": ["ada"]}
 
 
-async def test_after_everybody_was_woken_lower_seqs_count() -> None:
+async def test_the_sweep_wakes_whose_inbox_stands_elsewhere() -> None:
+    """Further on, back, or in another epoch; not who has seen it there, nor who has yet to look."""
+    hub = Hub()
+    with hub.register("t", "ada") as seen, hub.register("t", "ada") as new, hub.register("u", "ada") as other:
+        seen.seen, other.seen = (1, 5), (1, 5)
+        hub.compare("t", {"ada": (1, 5), "grace": (1, 9)})
+        assert [await _woken(waiter) for waiter in (seen, new, other)] == [False] * 3
+        for place in ((1, 6), (1, 4), (2, 5)):
+            hub.compare("t", {"ada": place})
+            assert [await _woken(waiter) for waiter in (seen, new, other)] == [True, False, False]
+
+
+async def test_after_a_sweep_lower_seqs_count() -> None:
     """A failover may lose the last seqs: the ones that take their place are news."""
     hub = Hub()
     with hub.register("t", "ada") as waiter:
         hub.wake([Hint("t", "ada", 500)])
-        hub.wake_all()
+        waiter.seen = (1, 500)
+        hub.compare("t", {"ada": (1, 470)})
         assert await _woken(waiter)
         hub.wake([Hint("t", "ada", 480)])
         assert await _woken(waiter)
@@ -137,7 +155,7 @@ async def test_waking_is_not_relayed() -> None:
     relayed: list[Hint] = []
     hub = Hub(relayed.extend)
     hub.wake([Hint("t", "ada", 1)])
-    hub.wake_all()
+    hub.miss()
     assert relayed == []
 
 

@@ -127,9 +127,9 @@ class Statements:
         self._noted = [noted for noted in self._noted if noted[0].tenant_id != tenant]
         return found
 
-    def by(self, user: Api.User) -> list[str]:
-        """Return what ran as a user, oldest first."""
-        return [text for scope, text in self._noted if scope == Scope(user.tenant, user.id)]
+    def by_service(self, tenant: str) -> list[str]:
+        """Return what ran as a tenant's service, oldest first."""
+        return [text for scope, text in self._noted if scope == Scope(tenant, None)]
 
 
 async def inbox(user: Api.User, **variables: Any) -> Any:
@@ -215,7 +215,7 @@ async def add_deliveries(
 ) -> list[UUID]:
     """Store a request and a delivery for each (notification, channel), in one transaction."""
     request_id = uuid4()
-    said = Said("build.done", "build", "A build")
+    said = Said(type="build.done", category="build", title="A build")
     rows = [
         Planned(uuid4(), user.id, UUID(id), channel, DeliveryStatus(status), **values)
         for id, channel in pairs

@@ -255,12 +255,13 @@ async def test_what_is_over_begins_anew(admin: Api.User, ada: Api.User, vault: V
 
 
 async def test_what_waits_is_brought_forward(admin: Api.User, ada: Api.User, vault: Vault) -> None:
-    """It is due now and not in 2030, with the strikes it has; who had picked it has lost it."""
+    """It is due now and not in 2030, with the strikes it has; who had picked it and died no longer counts."""
     id = await one(
         ada, "PENDING", reason="503", next_attempt_at=datetime(2030, 1, 1, tzinfo=UTC), in_digest=True
     )
     await vault.connection.execute("update tocsin.delivery set strikes = 3 where id = $1", id)
-    await vault.connection.execute("update tocsin.due set lease = $2 where id = $1", id, uuid4())
+    expired = "update tocsin.due set lease = $2, due_at = now() - interval '1 s' where id = $1"
+    await vault.connection.execute(expired, id, uuid4())
     shown = await change(admin, RETRY, id=str(id))
     assert (shown["status"], shown["reason"]) == ("PENDING", "503")
     assert datetime.fromisoformat(shown["nextAttemptAt"]) <= datetime.now(UTC)
@@ -285,6 +286,7 @@ async def test_workers_hear_of_it(admin: Api.User, hub: Any) -> None:
     ("status", "detail"),
     [
         ("SENDING", "is being sent."),
+        ("PENDING", "is being sent."),  # a worker holds it
         ("SENT", "was sent."),
         ("DEFERRED", "waits for what its reason says, and then goes by itself."),
         ("SUPPRESSED", "was not to be sent: see its reason."),
@@ -293,12 +295,13 @@ async def test_workers_hear_of_it(admin: Api.User, hub: Any) -> None:
 async def test_what_is_not_tried_again(admin: Api.User, vault: Vault, status: str, detail: str) -> None:
     """The refusal says why, and nothing changes: not even the lease of who is sending it."""
     id = await one(admin, status)
+    lease = None if status == "DEFERRED" else uuid4()
     await vault.connection.execute(
         "insert into tocsin.due (tenant_id, id, due_at, lease) values ($1, $2, now() + interval '1 hour', $3) "
         "on conflict (tenant_id, id) do update set due_at = excluded.due_at, lease = excluded.lease",
         admin.tenant,
         id,
-        uuid4(),
+        lease,
     )
     before = await vault.of(admin.tenant)
     error = await admin.refusal(RETRY, id=str(id))

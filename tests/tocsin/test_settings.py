@@ -42,6 +42,7 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
     text = {
         "database_pool_size": "7",
         "jwt_algorithm": "ES256",
+        "hub": "nats://one.example,tls://ada:secret@two.example:4333",
         "jwt_leeway_seconds": "7",
         "allowed_origins": '["https://app.example"]',
         "send_timeout_seconds": "7.5",
@@ -77,6 +78,10 @@ def test_they_cannot_be_changed() -> None:
         ("jwt_algorithm", "none"),
         ("jwt_leeway_seconds", "301"),
         ("database_pool_size", "0"),
+        ("hub", "http://nats.example"),
+        ("hub", "nats.example:4222"),
+        ("hub", "nats://one.example,"),
+        ("hub", "nats://ada:pa/ss@nats.example"),
         ("allowed_origins", "https://app.example"),
         ("allowed_origins", '"https://app.example"'),
         ("allowed_origins", "[1]"),
@@ -94,6 +99,15 @@ def test_a_wrong_one_is_named(name: str, text: str, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert [error["loc"][0] for error in refused.value.errors()] == [name]
+
+
+def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the setting and says what it must be, with nothing of what it was."""
+    monkeypatch.setenv("TOCSIN_HUB", "nats://ada:hunter2/s@nats.example")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "must be nats:// or tls:// URLs with commas between" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_secrets_are_not_shown() -> None:

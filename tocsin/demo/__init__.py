@@ -125,7 +125,14 @@ async def _add_deliveries(tx: Transaction, tenant_id: str, drafts: Sequence[Draf
     attempts: list[dict[str, Any]] = []
     for draft in drafts[-_DELIVERED:]:
         request_id, mail, hook = (_id(str(draft.id), name) for name in ("request", "EMAIL", "WEBHOOK"))
-        said = Said(draft.type, draft.category, draft.title, draft.body, url=draft.url, targets=draft.targets)
+        said = Said(
+            type=draft.type,
+            category=draft.category,
+            title=draft.title,
+            body=draft.body,
+            url=draft.url,
+            targets=draft.targets,
+        )
         await db.request.add(
             tx, request_id, "demo", said, key=None, recipient_ids=[draft.user_id], recipients=1
         )

@@ -1,0 +1,16 @@
+"""How processes tell each other: the one place that chooses between NATS and the database."""
+
+from contextlib import AbstractAsyncContextManager
+
+from live.hub import Hub
+from live.nats import nats_hub
+from live.postgres import postgres_hub
+from tocsin.environment import url
+from tocsin.settings import Settings
+
+
+def open_hub(settings: Settings) -> AbstractAsyncContextManager[Hub]:
+    """Run a hub over NATS if TOCSIN_HUB is set, else over LISTEN on the database of whole settings."""
+    if settings.hub is not None:
+        return nats_hub(settings.hub.get_secret_value())
+    return postgres_hub(url(settings.database_url))
