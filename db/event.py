@@ -6,7 +6,19 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from db.filter import Shape, row_conditions, shape_of, values_of
 from db.inbox import Head, columns_of, head_columns, head_of, unnest
@@ -16,6 +28,8 @@ from db.statement import Read, in_tenant
 from db.tables import event, inbox, notification
 from db.types import Filter
 
+_BYTES = 32_768
+_LARGE = ("body", "data")
 _EVENT_COLUMNS = ("seq", "kind", "notification_id", "ids", "up_to_seq", "at")
 
 
@@ -56,8 +70,28 @@ def _after_statement(shape: Shape, names: tuple[str, ...]) -> Read:
         or_(notification.c.id.is_(None), notification.c.deleted_at.is_not(None)).label("deleted"),
         and_(notification.c.id.is_not(None), *row_conditions(shape)).label("matches"),
     )
-    query = select(wanted.c.reader, wanted.c.after, *columns, *head_columns(), *facts, *selected(names))
-    return Read(query.select_from(sources).order_by(wanted.c.reader, wanted.c.after, events.c.seq))
+    earlier = func.sum(_size(names)).over(
+        partition_by=(wanted.c.reader, wanted.c.after), order_by=events.c.seq, rows=(None, -1)
+    )
+    query = select(
+        wanted.c.reader,
+        wanted.c.after,
+        *columns,
+        *head_columns(),
+        *facts,
+        *selected(names),
+        earlier.label("earlier"),
+    )
+    found = query.select_from(sources).subquery("found")
+    fitting = or_(found.c.earlier.is_(None), found.c.earlier < bindparam("bytes", type_=BigInteger))
+    kept = [column for column in found.c if column.name != "earlier"]
+    return Read(select(*kept).where(fitting).order_by(found.c.reader, found.c.after, found.c.event_seq))
+
+
+def _size(names: tuple[str, ...]) -> ColumnElement[int]:
+    """Return how large what may be large of a row is; Postgres knows it without reading it."""
+    sizes = [func.coalesce(func.pg_column_size(notification.c[name]), 0) for name in _LARGE if name in names]
+    return sum(sizes, start=literal(0, Integer))
 
 
 async def after(
@@ -65,12 +99,14 @@ async def after(
 ) -> Mapping[After, Log]:
     """Read, in a service scope, at most `limit` events of each log with a higher seq.
 
+    There are fewer of large rows: no more follow once 32 KB, as stored, have been read of one log.
     Rows carry event_*, the columns named, and of their notification as it is now: `deleted`, and whether
     it `matches` the filter (a deleted one does not).
     """
     rows = await source.fetch(
         _after_statement(shape_of(filter), names),
         limit=limit,
+        bytes=_BYTES,
         **columns_of("wanted", ("reader", "after"), wanted),
         **values_of(filter),
     )

@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.filter import checked
 from resolvers.notification import columns
 from resolvers.principal import Role
-from resolvers.reads import BATCH, LogLane
+from resolvers.reads import LogLane
 from resolvers.rights import allow
 from resolvers.stats import Stats, badge
 from resolvers.stats import read as read_stats
@@ -111,7 +111,7 @@ class _Feed:
                     self._ctx.forget()
                     yield event
                 waiter.seen = (place.epoch, place.seq)
-                if len(log.rows) < BATCH:
+                if place.seq == log.head.seq:
                     await waiter.moved()
 
     async def _head(self) -> _Place:

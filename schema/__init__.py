@@ -14,6 +14,7 @@ from schema.channel import ChannelMutation, ChannelQuery
 from schema.delivery import DeliveryMutation, DeliveryQuery
 from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
+from schema.executor import ForgettingExecutor
 from schema.notification import NotificationMutation, NotificationQuery
 from schema.notification_type import NotificationTypeMutation, NotificationTypeQuery
 from schema.notify import NotifyMutation, NotifyQuery
@@ -71,6 +72,7 @@ def build(
         types=[*EVENTS, ErrorCode],
         extensions=list(extensions),
         config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=ForgettingExecutor,
     )
     _drop_null_defaults(schema)
     return schema

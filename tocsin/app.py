@@ -31,9 +31,13 @@ from tocsin.http import GraphQLEndpoint
 from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.limits import guard
+from tocsin.notice import notice
+from tocsin.protocols import HttpProtocol, WebSocketProtocol
 from tocsin.settings import Settings
 from tocsin.unsubscribe import router as unsubscribe_router
 
+# A client that has gone without a word is noticed within twice this time.
+_PING_SECONDS = 20.0
 _GRAPHIQL = Path(__file__).parent / "graphiql"
 # The tightest under which GraphiQL works: its editor writes styles of its own and draws with data: images.
 _PAGE_POLICY = (
@@ -65,6 +69,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._tokens = Authenticator(settings)
         self._deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
+        self._stops = False
 
     async def authenticate(self, token: str, tenant: str | None) -> Principal:
         """Return who sent a token or a key."""
@@ -91,12 +96,18 @@ class Server:
         await links.unsubscribe(self.database, link)
 
     async def is_ready(self) -> bool:
-        """Tell whether the database answers and has the migrations of this code."""
+        """Tell whether the database answers and has the migrations of this code, and no stop is near."""
+        if self._stops:
+            return False
         try:
             async with asyncio.timeout(2):
                 return await is_current(self.database)
         except OUTAGE:
             return False
+
+    def stop(self) -> None:
+        """Be ready no more."""
+        self._stops = True
 
     @asynccontextmanager
     async def running(self, settings: Settings, *, login_too: bool) -> AsyncIterator[None]:
@@ -137,7 +148,8 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with server.running(settings, login_too=login_too):
             task = asyncio.ensure_future(alongside(server.database)) if alongside else None
-            yield
+            with notice(settings.drain_seconds, server.stop):
+                yield
             if task:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -190,7 +202,11 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
     return {
         "host": host,
         "port": port,
+        "http": HttpProtocol,
+        "ws": WebSocketProtocol,
         "ws_max_size": settings.max_message_bytes,
+        "ws_ping_interval": _PING_SECONDS,
+        "ws_ping_timeout": _PING_SECONDS,
         "timeout_graceful_shutdown": 10,
         "server_header": False,
         "access_log": False,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -35,9 +36,12 @@ def seconds_left(principal: Principal) -> float:
 class Connection(BaseContext):
     """Lives as long as a request or a socket; what resolvers see is made anew for each operation."""
 
-    def __init__(self, new_operation: NewOperation, lost: Lost = never) -> None:
+    def __init__(self, new_operation: NewOperation, lost: Lost = never, idle_seconds: float = 60) -> None:
         super().__init__()
         self.principal: Principal | None = None
+        self.idle_seconds = idle_seconds
+        self.seat = ExitStack()
+        """What a socket gives back when it ends."""
         self._new_operation = new_operation
         self._lost = lost
 

@@ -4,29 +4,25 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 (graphql-transport-ws) and of enisdenjo/graphql-sse (distinct connections).
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from graphql import GraphQLError
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLRequestData
-from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET
 
-from resolvers.errors import TocsinError, bad_input, forbidden
+from resolvers.errors import bad_input, forbidden
 from resolvers.principal import Principal
 from tocsin import limits
 from tocsin.connection import (
@@ -42,19 +38,17 @@ from tocsin.connection import (
 )
 from tocsin.errors import (
     Accept,
-    PublicError,
     StatusError,
-    encode,
     expected,
     payload,
     quieten_strawberry,
     refuse,
     respond,
 )
+from tocsin.seats import Seats
 from tocsin.settings import Settings
-from tocsin.socket import MAX_OPERATIONS, Socket, SocketAdapter
-
-_EVENTS = SSETransport()
+from tocsin.socket import Socket, SocketAdapter
+from tocsin.stream import EventStream
 
 
 class GraphQLEndpoint(GraphQLRouter[Connection, None]):
@@ -86,7 +80,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         quieten_strawberry()
 
         async def connect() -> Connection:
-            return Connection(new_operation, lost)
+            return Connection(new_operation, lost, settings.idle_timeout_seconds)
 
         super().__init__(
             schema,
@@ -95,10 +89,11 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             context_getter=connect,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=settings.init_timeout_seconds),
-            max_subscriptions_per_connection=MAX_OPERATIONS,
+            max_subscriptions_per_connection=settings.max_operations_per_socket,
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
+        self._seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
         self._cookie = settings.auth_cookie
         self._ide = ide.read_bytes() if ide else None
@@ -127,7 +122,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             else {OperationType.QUERY, OperationType.MUTATION}
         )
         if accept.events_first:
-            return await self._stream(asked, connection, allowed | {OperationType.SUBSCRIPTION})
+            return await self._stream(asked, connection, allowed | {OperationType.SUBSCRIPTION}, accept)
         try:
             return await self._execute(asked, connection, allowed, accept)
         except CannotGetOperationTypeError as error:
@@ -137,7 +132,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
                 raise StatusError(405, "Mutations need POST.", {"Allow": "POST"}) from None
         if not accept.events:
             raise StatusError(406, "A subscription needs Accept: text/event-stream, or a WebSocket.")
-        return await self._stream(asked, connection, {OperationType.SUBSCRIPTION})
+        return await self._stream(asked, connection, {OperationType.SUBSCRIPTION}, accept)
 
     def _page(self) -> Response:
         if self._ide is None:
@@ -163,7 +158,11 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         return respond(payload(result.data, result.errors, connection.request_id), accept)
 
     async def _stream(
-        self, asked: GraphQLRequestData, connection: Connection, allowed: Collection[OperationType]
+        self,
+        asked: GraphQLRequestData,
+        connection: Connection,
+        allowed: Collection[OperationType],
+        accept: Accept,
     ) -> Response:
         results = await self.schema.stream(
             asked.query,
@@ -173,20 +172,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_operation_types=allowed,
         )
 
-        async def events() -> AsyncGenerator[str, None]:
-            async with aclosing(_while_admitted(results, connection)) as lasting:
-                async for data, errors in lasting:
-                    body = payload(data, errors, connection.request_id)
-                    yield _EVENTS.encode_next(cast(Any, body), lambda it: encode(it).decode())
-            yield _EVENTS.encode_complete()
-
-        stream = merge_stream_with_heartbeat(
-            events,
-            lambda: _EVENTS.heartbeat_message(str),
-            _EVENTS.heartbeat_interval,
-            send_initial_heartbeat=False,
-        )
-        return StreamingResponse(stream(), headers=_EVENTS.headers)
+        return EventStream(results, connection, self._seats, accept)
 
     async def _principal_of(self, request: Request) -> Principal | None:
         found = from_headers(request, self._cookie)
@@ -196,12 +182,14 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         return await self._admit(found)
 
     async def on_ws_connect(self, context: Connection) -> Any:
-        """Authenticate a socket; its cookie counts only from this origin or an allowed one."""
+        """Authenticate a socket and give it a seat; its cookie counts only from this origin or an allowed one."""
         socket = cast(WebSocket, context.request)
         found = from_init(context.connection_params or {}, socket, self._cookie)
         if found.ambient and not self._is_trusted(socket):
             raise forbidden("A cookie is accepted only from a page of this origin.")
-        context.principal = await self._admit(found)
+        principal = await self._admit(found)
+        context.seat.enter_context(self._seats.taken(principal))
+        context.principal = principal
         return UNSET
 
     def _is_trusted(self, socket: WebSocket) -> bool:
@@ -217,50 +205,3 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
     def decode_json(self, data: str | bytes) -> object:
         """Parse a message of a socket."""
         return orjson.loads(data)
-
-
-async def _while_admitted(
-    results: Any, connection: Connection
-) -> AsyncGenerator[tuple[Any, list[GraphQLError] | None], None]:
-    """Pass results on until the caller's access ends; then say so, once, and end."""
-    async with aclosing(results), _watch(connection) as end:
-        while True:
-            try:
-                async with _interrupted_by(end):
-                    result = await anext(results)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                error = await end
-                yield None, [PublicError(str(error), extensions=dict(error.extensions))]
-                return
-            yield result.data, result.errors
-
-
-@asynccontextmanager
-async def _watch(connection: Connection) -> AsyncIterator["asyncio.Future[TocsinError]"]:
-    """Yield what is done when the caller's access ends; that of nobody has no end."""
-    if connection.principal is None:
-        yield asyncio.get_running_loop().create_future()
-        return
-    task = asyncio.create_task(connection.ended(connection.principal))
-    try:
-        yield task
-    finally:
-        task.cancel()
-
-
-@asynccontextmanager
-async def _interrupted_by(end: "asyncio.Future[TocsinError]") -> AsyncIterator[None]:
-    """Raise TimeoutError in the block as soon as `end` is done."""
-    async with asyncio.timeout(None) as patience:
-
-        def interrupt(_end: object) -> None:
-            with suppress(RuntimeError):  # the block has just ended
-                patience.reschedule(0)
-
-        end.add_done_callback(interrupt)
-        try:
-            yield
-        finally:
-            end.remove_done_callback(interrupt)

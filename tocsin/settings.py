@@ -146,6 +146,22 @@ class Settings(BaseSettings):
     max_aliases: int = Field(30, ge=0, description="Aliased fields in an operation, fragments expanded.")
     max_fields: int = Field(500, ge=1, description="Fields in an operation, fragments expanded.")
     init_timeout_seconds: int = Field(10, ge=1, description="Time a WebSocket has to send connection_init.")
+    idle_timeout_seconds: float = Field(
+        60, gt=0, description="Time a WebSocket may stay open while no operation runs on it."
+    )
+    max_sockets_per_user: int = Field(
+        20, ge=1, description="WebSockets and event streams that a user may have open at each server process."
+    )
+    max_operations_per_socket: int = Field(
+        100, ge=1, description="Operations that may run on a WebSocket at a time."
+    )
+    drain_seconds: float = Field(
+        0,
+        ge=0,
+        le=300,
+        description="How long /readyz says 503 after SIGTERM before the server stops to listen and sends its "
+        "clients away, so that load balancers see it first.",
+    )
 
 
 def variable(name: str) -> str:

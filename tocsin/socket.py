@@ -22,9 +22,9 @@ _CLOSE_CODES = {
     ErrorCode.UNAUTHENTICATED: 4401,
     ErrorCode.FORBIDDEN: 4403,
     ErrorCode.TENANT_REQUIRED: 4403,
+    ErrorCode.RATE_LIMITED: 4429,
     ErrorCode.INTERNAL: 4500,
 }
-MAX_OPERATIONS = 100
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -52,10 +52,17 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
 
 class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
-    """One graphql-transport-ws connection; it ends when its principal's access does."""
+    """One graphql-transport-ws connection; it ends when its principal's access does, or when it is idle."""
 
     websocket: SocketAdapter
     ending: asyncio.Task[None] | None = None
+    idle: asyncio.TimerHandle | None = None
+    closing: asyncio.Task[None] | None = None
+
+    async def handle(self) -> None:
+        """Serve until it closes, and give its seat back whatever happened."""
+        with self.context.seat:
+            await super().handle()
 
     async def handle_message(self, message: Any) -> None:
         """Run a message that keeps to the protocol; what arrives after the close is dropped."""
@@ -64,14 +71,16 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
         if reason := _misuse(message):
             await self.handle_invalid_message(reason)
         elif message["type"] == "subscribe" and self._is_full(message["id"]):
-            error = TocsinError(ErrorCode.RATE_LIMITED, f"At most {MAX_OPERATIONS} operations at a time.")
+            limit = self.max_subscriptions_per_connection
+            error = TocsinError(ErrorCode.RATE_LIMITED, f"At most {limit} operations at a time.")
             shown = {"message": str(error), "extensions": dict(error.extensions)}
             await self.send_message(cast(Any, {"id": message["id"], "type": "error", "payload": [shown]}))
         else:
             await super().handle_message(message)
 
     def _is_full(self, id: str) -> bool:
-        return len(self.operations) >= MAX_OPERATIONS and id not in self.operations
+        limit = self.max_subscriptions_per_connection
+        return limit is not None and len(self.operations) >= limit and id not in self.operations
 
     async def handle_connection_init(self, message: Any) -> None:
         """Acknowledge; or close with 4401, 4403, 4400 or 4500 and the error's code as the reason."""
@@ -82,8 +91,26 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
         except Exception as error:  # noqa: BLE001 - nobody above could close with a code
             refusal = expected(error, self.context.request_id)
             await self.websocket.close(_CLOSE_CODES.get(refusal.code, 4400), refusal.code.value)
-        if self.connection_acknowledged and self.context.principal and not self.ending:
-            self.ending = asyncio.create_task(self._end_with(self.context.principal))
+        if self.connection_acknowledged:
+            self._rest()
+            if self.context.principal and not self.ending:
+                self.ending = asyncio.create_task(self._end_with(self.context.principal))
+
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        super()._task_done(task)
+        if self.connection_acknowledged:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Begin the time that the socket may be idle; what starts meanwhile is seen when it is over."""
+        if self.idle:
+            self.idle.cancel()
+        loop = asyncio.get_running_loop()
+        self.idle = loop.call_later(self.context.idle_seconds, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        if not self.operations:
+            self.closing = asyncio.create_task(self.websocket.close(4408, "Idle"))
 
     async def _end_with(self, principal: Principal) -> None:
         reason = await self.context.ended(principal)
@@ -97,9 +124,12 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
             expected(error, self.context.request_id)
 
     async def shutdown(self) -> None:
-        """Stop the watch and the operations."""
+        """Stop the watches and the operations."""
         if self.ending:
             self.ending.cancel()
+        self.connection_acknowledged = False
+        if self.idle:
+            self.idle.cancel()
         await super().shutdown()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import strawberry
 import uvicorn
@@ -19,6 +19,7 @@ from strawberry.scalars import JSON
 from resolvers.errors import ErrorCode, TocsinError, bad_input, forbidden, unauthenticated
 from resolvers.principal import Principal, Role
 from schema.limits import Limits, QueryLimits
+from tocsin.app import server_options
 from tocsin.connection import OperationScope
 from tocsin.http import GraphQLEndpoint
 from tocsin.limits import guard
@@ -33,6 +34,7 @@ class Operation:
 
     principal: Principal | None
     serial: int = field(default_factory=lambda: next(_serial))
+    taken: ClassVar[list[int]] = []
 
 
 Info = strawberry.Info[Operation, None]
@@ -122,6 +124,14 @@ class Subscription:
         await asyncio.Event().wait()
 
     @strawberry.subscription
+    async def bulk(self, info: Info, size: int) -> AsyncGenerator[str, None]:
+        """Yield as many bytes as wanted for ever, and count how often somebody took them."""
+        taken = info.context.taken
+        while True:
+            taken.append(size)
+            yield "x" * size
+
+    @strawberry.subscription
     async def breaks(self) -> AsyncGenerator[int, None]:
         """Yield once, then fail."""
         yield 1
@@ -182,7 +192,8 @@ def make_app(tokens: Tokens, settings: Settings | None = None, **page: Any) -> F
 async def serving(app: FastAPI) -> AsyncIterator[str]:
     """Serve on a free port of 127.0.0.1 in this event loop; gives host:port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+        options = {**server_options(Settings(), "127.0.0.1", 0), "timeout_graceful_shutdown": 1}
+        config = uvicorn.Config(app, lifespan="off", **options)
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve([listener]))
         yield f"127.0.0.1:{listener.getsockname()[1]}"

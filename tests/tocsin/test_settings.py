@@ -47,6 +47,8 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "allowed_origins": '["https://app.example"]',
         "send_timeout_seconds": "7.5",
         "lease_seconds": "77.5",
+        "idle_timeout_seconds": "77.5",
+        "drain_seconds": "77.5",
         "public_url": "https://tocsin.example/inbox",
         "apprise_services": '["discord"]',
         "graphiql": "false",
