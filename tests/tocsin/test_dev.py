@@ -96,7 +96,7 @@ async def test_other_commands_join_in(tocsin: Tocsin, dev: Running) -> None:
 
 
 async def test_an_open_subscription_does_not_hold_it_up(tocsin: Tocsin, dev: Running, tmp_path: Path) -> None:
-    """SIGTERM ends it within seconds, with exit code 0 and its Postgres, whoever is still connected."""
+    """SIGTERM ends it within seconds, with exit code 0 and its Postgres, though a client does not answer."""
     own = Tocsin(tmp_path / "own")
     with own.dev("--no-demo") as running:
         token = running.tokens()["grace@strawberry"]
@@ -105,7 +105,7 @@ async def test_an_open_subscription_does_not_hold_it_up(tocsin: Tocsin, dev: Run
             assert (await feed.next())["stats"] == {"unread": 0}
             began = time.monotonic()
             assert running.end() == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 8  # of these 5 for the answer to its close
         assert not postgres_of(own.data_dir)
         assert "Traceback" not in running.text()
     assert dev.is_ready(), tocsin
