@@ -25,7 +25,7 @@ from resolvers.vault import Vault
 
 POLL_SECONDS = 1.0
 """How long work that nobody hinted at may lie."""
-_LANES = 100
+_LANES = 500
 _RETRY_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -82,9 +82,7 @@ class Dispatcher:
 
     async def _pick(self) -> int:
         """Pick as much as there is room for, tenant by tenant, and start on it; return how much that is."""
-        lanes = await db.work.lanes(self._database, self._after, _LANES)
-        self._after = lanes[-1].tenant_id if len(lanes) == _LANES else ""
-        rooms = self._hand.rooms(lane.tenant_id for lane in lanes if lane.is_due)
+        rooms = self._hand.rooms(await self._due_tenants())
         if not rooms:
             return 0
         lease, rows = uuid4(), list[Row]()
@@ -101,6 +99,17 @@ class Dispatcher:
         for tenant_id, ids in by_tenant.items():
             self._start(self._deliver(tenant_id, lease, ids))
         return len(rows)
+
+    async def _due_tenants(self) -> Sequence[str]:
+        """Return the next tenants that have something due, going on where the last look ended, once around."""
+        from_the_start = not self._after
+        while True:
+            lanes = await db.work.lanes(self._database, self._after, _LANES)
+            self._after = lanes[-1].tenant_id if len(lanes) == _LANES else ""
+            due = [lane.tenant_id for lane in lanes if lane.is_due]
+            if due or (from_the_start and not self._after):
+                return due
+            from_the_start = from_the_start or not self._after
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -5,9 +5,11 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
+import delivery.dispatcher
 from db.session import OUTBOX
 from delivery.dispatcher import POLL_SECONDS, Dispatcher, Pace
 from delivery.parcel import Parcel
@@ -248,3 +250,25 @@ async def _wakes(waiter: Waiter) -> bool:
     began = time.monotonic()
     await waiter.moved(0.2)
     return time.monotonic() - began < 0.15
+
+
+# -- many tenants ------------------------------------------------------------------------------------------
+
+
+async def test_what_is_due_behind_many_who_wait(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tenants whose work is not yet due keep nobody waiting for the next poll, wherever the last look ended."""
+    monkeypatch.setattr(delivery.dispatcher, "_LANES", 3)
+    monkeypatch.setattr(delivery.dispatcher, "POLL_SECONDS", 60)
+    for number in range(10):
+        await shop.eye.sql.execute(
+            "insert into tocsin.due (tenant_id, id, due_at) values ($1, $2, 'infinity')",
+            f"waits-{number}-{uuid4().hex[:8]}",
+            uuid4(),
+        )
+    sender = Recorder()
+    async with shop.working(sender):
+        for name in ("zoe", "ada", "mia"):
+            tenant = shop.tenant()
+            await tenant.channel()
+            await tenant.notify(name)
+            await until(lambda name=name: name in [it.recipient.id for it in sender.done])  # type: ignore[misc]
