@@ -160,6 +160,7 @@ class Dispatcher:
         began = time.monotonic()
         result = await self._send(load)
         duration_ms = round((time.monotonic() - began) * 1000)
+        self._hand.sent(lease, load.deliveries)
         self._settler.put(
             tenant_id,
             verdict.of_load(load, lease, result, duration_ms, random.random()),  # noqa: S311  jitter

@@ -8,12 +8,16 @@ from delivery.slots import ENOUGH, Slots
 
 
 class Hand:
-    """Work that was picked and is not yet done. `emptied` is called when there is room for more."""
+    """Work that was picked and is not yet done. `emptied` is called when there is room for more.
+
+    What a sender has finished with needs no slot any more, but it is in hand, and held, until it is settled.
+    """
 
     def __init__(self, size: int, emptied: Callable[[], None]) -> None:
         self._slots = Slots(size)
         self._emptied = emptied
         self._held: dict[tuple[UUID, UUID], str] = {}  # the tenants, by lease and id
+        self._in_slots: set[tuple[UUID, UUID]] = set()
         self._freed: Counter[str] = Counter()
 
     def rooms(self, tenants: Iterable[str]) -> dict[str, int]:
@@ -26,21 +30,32 @@ class Hand:
         """Put what was picked into the slots taken, and give the others back."""
         for tenant_id, id in picked:
             self._held[lease, id] = tenant_id
+            self._in_slots.add((lease, id))
             rooms[tenant_id] -= 1
         for tenant_id, room in rooms.items():
             self._slots.give_back(tenant_id, room)
 
+    def sent(self, lease: UUID, ids: Collection[UUID]) -> None:
+        """Free the slots of what is only to be settled; the rest of a digest, which has none, is ignored."""
+        for id in ids:
+            if (lease, id) in self._in_slots:
+                self._in_slots.remove((lease, id))
+                self._free(self._held[lease, id])
+
+    def _free(self, tenant_id: str) -> None:
+        self._slots.give_back(tenant_id, 1)
+        self._freed[tenant_id] += 1
+        if self._freed[tenant_id] >= min(ENOUGH, self._slots.held(tenant_id)):
+            self._emptied()
+
     def done(self, lease: UUID, ids: Collection[UUID]) -> None:
-        """Let go of what is done; what was never in a slot of its own (the rest of a digest) is ignored.
+        """Let go of what is done.
 
         The lease counts, for what it was lost of may have been picked once more meanwhile.
         """
+        self.sent(lease, ids)
         for id in ids:
-            if tenant_id := self._held.pop((lease, id), None):
-                self._slots.give_back(tenant_id, 1)
-                self._freed[tenant_id] += 1
-                if self._freed[tenant_id] >= min(ENOUGH, self._slots.held(tenant_id)):
-                    self._emptied()
+            self._held.pop((lease, id), None)
 
     def leases(self) -> tuple[list[str], list[UUID]]:
         """Return the tenants and the leases of all that is in hand."""
