@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Table,
     any_,
     bindparam,
     delete,
@@ -44,6 +45,20 @@ def _counted(statement: Any) -> Write:
     return Write(select(func.count().label("count")).select_from(statement.cte("gone")))
 
 
+def _oldest_gone(table: Table, at: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Write:
+    """Return what removes a tenant's rows that meet conditions, those with the lowest `at` first."""
+    # Rows that another worker is removing are left to it.
+    oldest = (
+        select(table.c.id)
+        .where(in_tenant(table), *conditions)
+        .order_by(at)
+        .limit(_LIMIT)
+        .with_for_update(skip_locked=True)
+    )
+    gone = delete(table).where(in_tenant(table), table.c.id == _array(oldest))
+    return _counted(gone.returning(literal(1).label("one")))
+
+
 async def _count(tx: Transaction, statement: Write, **values: Any) -> int:
     (row,) = await tx.fetch(statement, **values)
     return int(row["count"])
@@ -55,19 +70,7 @@ _retention = func.coalesce(
     select(settings.c.retention_days).where(in_tenant(settings)).scalar_subquery(),
     literal(Settings().retention_days),
 )
-# Rows that another worker is purging are left to it.
-_purgeable = (
-    select(_n.id)
-    .where(in_tenant(notification), _n.deleted_at < _days_ago(_retention))
-    .order_by(_n.deleted_at)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
-_PURGE = _counted(
-    delete(notification)
-    .where(in_tenant(notification), _n.id == _array(_purgeable))
-    .returning(literal(1).label("one"))
-)
+_PURGE = _oldest_gone(notification, _n.deleted_at, _n.deleted_at < _days_ago(_retention))
 
 
 async def purge(tx: Transaction, limit: int) -> int:
@@ -170,35 +173,14 @@ _is_over = or_(
         )
     )
 )
-_old_deliveries = (
-    select(_d.id)
-    .where(in_tenant(delivery), _d.created_at < _kept_since, _is_over)
-    .order_by(_d.created_at)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
-_DROP_DELIVERIES = _counted(
-    delete(delivery)
-    .where(in_tenant(delivery), _d.id == _array(_old_deliveries))
-    .returning(literal(1).label("one"))
-)
+_DROP_DELIVERIES = _oldest_gone(delivery, _d.created_at, _d.created_at < _kept_since, _is_over)
 _is_referred_to = select(_d.id).where(in_tenant(delivery), _d.request_id == _r.id).exists()
-_old_requests = (
-    select(_r.id)
-    .where(
-        in_tenant(request),
-        _r.created_at < _kept_since,
-        _r.status == RequestStatus.DONE.value,
-        ~_is_referred_to,
-    )
-    .order_by(_r.created_at)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
-_DROP_REQUESTS = _counted(
-    delete(request)
-    .where(in_tenant(request), _r.id == _array(_old_requests))
-    .returning(literal(1).label("one"))
+_DROP_REQUESTS = _oldest_gone(
+    request,
+    _r.created_at,
+    _r.created_at < _kept_since,
+    _r.status == RequestStatus.DONE.value,
+    ~_is_referred_to,
 )
 
 

@@ -44,9 +44,6 @@ _d = delivery.c
 _IDS = bindparam("ids", type_=ARRAY(Uuid))
 _LEASE = bindparam("lease", type_=Uuid)
 _SECONDS = bindparam("seconds", type_=Float)
-_UNSETTLED = [
-    status.value for status in (DeliveryStatus.PENDING, DeliveryStatus.DEFERRED, DeliveryStatus.SENDING)
-]
 
 # -- opening -----------------------------------------------------------------------------------------------
 

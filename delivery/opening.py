@@ -15,12 +15,11 @@ from db.types import ChannelKind, DeliveryStatus
 from delivery.parcel import Message, Parcel, Recipient
 from resolvers.channel import secret_place
 from resolvers.channel_config import KEYS
-from resolvers.fan_out import saying_of
+from resolvers.fan_out import choices_of, saying_of
 from resolvers.layers import Choices
-from resolvers.routing import Outcome, Person, to_channel
+from resolvers.routing import PAUSED, Outcome, Person, to_channel
 from resolvers.vault import CannotOpenError, Vault
 
-PAUSED = "The tenant has paused its notifier."
 _WAITING = frozenset({DeliveryStatus.PENDING, DeliveryStatus.DEFERRED, DeliveryStatus.SENDING})
 
 
@@ -85,11 +84,10 @@ async def _open_special(
 
 
 async def _choices(source: Source, rows: Sequence[Row]) -> Mapping[str, Choices]:
-    chosen: dict[str, list[Row]] = defaultdict(list)
-    if users := sorted({row.user_id for row in rows if row.has_chosen}):
-        for row in await db.audience.preferences(source, users):
-            chosen[row.user_id].append(row)
-    return {row.user_id: Choices(chosen[row.user_id]) for row in rows}
+    # Most users have chosen nothing, and then there is nothing to ask.
+    users = sorted({row.user_id for row in rows if row.has_chosen})
+    chosen = await choices_of(source, users) if users else {}
+    return {row.user_id: chosen.get(row.user_id) or Choices(()) for row in rows}
 
 
 def _decided(rows: Sequence[Row], choices: Mapping[str, Choices], vault: Vault, lease: UUID) -> Opened:

@@ -81,15 +81,21 @@ def saying_of(request: Any, category: str, subject: Row) -> Saying:
 
 async def people_of(source: Source, users: Sequence[str]) -> Mapping[str, Person]:
     """Return these users with what they chose."""
+    choices = await choices_of(source, users)
+    known = {row.id: row for row in await db.audience.people(source, users)}
+    return {id: _person(choices[id], known.get(id)) for id in users}
+
+
+async def choices_of(source: Source, users: Sequence[str]) -> Mapping[str, Choices]:
+    """Return what each of these users chose."""
     chosen: dict[str, list[Row]] = defaultdict(list)
     for row in await db.audience.preferences(source, users):
         chosen[row.user_id].append(row)
-    known = {row.id: row for row in await db.audience.people(source, users)}
-    return {id: _person(chosen[id], known.get(id)) for id in users}
+    return {id: Choices(chosen[id]) for id in users}
 
 
-def _person(chosen: Sequence[Row], row: Row | None) -> Person:
-    return Person(Choices(chosen), row.timezone if row else None, row.email if row else None)
+def _person(choices: Choices, row: Row | None) -> Person:
+    return Person(choices, row.timezone if row else None, row.email if row else None)
 
 
 def _plan(

@@ -12,6 +12,8 @@ from resolvers.digest import next_digest
 from resolvers.layers import Choices, Decision, PreferenceLayer, Subject, decide
 from resolvers.timezone import zone
 
+PAUSED = "The tenant has paused its notifier."
+
 
 class Outcome(StrEnum):
     """Whether it is sent now, later, or not at all."""
@@ -108,7 +110,7 @@ def to_channel(
     if route.outcome is Outcome.SKIP:
         return route
     if paused:
-        return route._replace(outcome=Outcome.DEFER, reason="The tenant has paused its notifier.")
+        return route._replace(outcome=Outcome.DEFER, reason=PAUSED)
     waits = kind is ChannelKind.EMAIL and not gathered
     return _in_time(route, decision, saying, person, at, waits=waits)
 

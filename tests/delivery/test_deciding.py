@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from delivery.dispatcher import Pace
-from delivery.opening import PAUSED
 from delivery.sender import Sent
+from resolvers.routing import PAUSED
 from tests.delivery.shop import Recorder, Shop, Tenant, until
 
 _OPT_OUT = """mutation { updatePreferences(
