@@ -1,4 +1,6 @@
-"""Tocsin's worker against one on pgqueuer, with the same sends and the same sender: `make bench-delivery`.
+"""Tocsin's worker against workers on pgqueuer, with the same sends and the same sender: `make bench-delivery`.
+
+See bench.pgqueuer_worker for what theirs do: "whole" is the same work, "bare" only sends.
 
 Both drain what is there when they start; the time is from the first request that the receiver gets to the
 last, the CPU that of the worker and of Postgres from the first request until all is written down.
@@ -10,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import uuid4
 
 import asyncpg
@@ -30,6 +34,7 @@ TENANTS = 8
 CONCURRENCY = 96
 BATCHES = (10, 48)
 """pgqueuer's default, and the most that it takes with this concurrency."""
+Eye: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _ROOT = Path(__file__).parents[1]
 _CREATE_CHANNEL = "mutation($input: ChannelInput!) { createChannel(input: $input) { channel { id } } }"
@@ -98,20 +103,14 @@ async def _fill(api: Api, receiver: Receiver, sends: int, tenants: Sequence[str]
         await admin.data(_NOTIFY, input=said)
 
 
-async def tocsin(bench: Bench, urls: Urls) -> Run:
-    """Drain with `tocsin worker`."""
+async def _filled(bench: Bench, urls: Urls, eye: Eye) -> dict[str, str]:
+    """Have deliveries wait, and no others; return the environment of a worker that sends them."""
     settings = test_settings(urls, bench.folder / "data", allow_private_webhooks=True)
-    eye = await asyncpg.connect(urls.superuser)
     await eye.execute("truncate tocsin.due, tocsin.delivery, tocsin.attempt, tocsin.request cascade")
     async with running_server(settings) as api:
         names = [f"tenant-{uuid4().hex[:8]}" for _ in range(TENANTS)]
         await _fill(api, bench.receiver, bench.sends, names)
-    await eye.execute("vacuum analyze")
-
-    async def is_drained() -> bool:
-        return not await eye.fetchval("select count(*) from tocsin.due")
-
-    environ = {
+    return {
         "TOCSIN_DATABASE_URL": urls.server,
         "TOCSIN_OWNER_DATABASE_URL": urls.owner,
         "TOCSIN_DATA_DIR": str(settings.data_dir),
@@ -119,54 +118,72 @@ async def tocsin(bench: Bench, urls: Urls) -> Run:
         "TOCSIN_ALLOW_PRIVATE_WEBHOOKS": "true",
         "TOCSIN_WORKER_CONCURRENCY": str(CONCURRENCY),
     }
-    try:
-        return await bench.drain(["tocsin", "worker"], environ, is_drained)
-    finally:
-        await eye.close()
 
 
-async def pgqueuer(bench: Bench, urls: Urls, batch: int) -> Run:
-    """Drain with a worker on pgqueuer; each job holds all that is sent."""
-    eye = await asyncpg.connect(urls.superuser)
+async def tocsin(bench: Bench, urls: Urls, eye: Eye) -> Run:
+    """Drain with `tocsin worker`."""
+    environ = await _filled(bench, urls, eye)
+    await eye.execute("vacuum analyze")
+
+    async def is_drained() -> bool:
+        return not await eye.fetchval("select count(*) from tocsin.due")
+
+    return await bench.drain(["tocsin", "worker"], environ, is_drained)
+
+
+async def pgqueuer(bench: Bench, urls: Urls, eye: Eye, kind: str, batch: int) -> Run:
+    """Drain with a worker on pgqueuer."""
     queries = Queries.from_asyncpg_connection(eye)
     if not await queries.has_table("pgqueuer"):
         await queries.install()
     await queries.clear_queue()
     await eye.execute("truncate pgqueuer_log")
-    config = {"url": f"http://127.0.0.1:{bench.receiver.port}/", "secret": new_signing_secret()}
-    jobs: list[bytes | None] = [
-        orjson.dumps({"id": str(uuid4()), "tenant": "acme", "user": f"user-{it}", "config": config})
-        for it in range(bench.sends)
-    ]
+    environ, jobs = {}, _bare_jobs(bench)
+    if kind == "whole":
+        environ = await _filled(bench, urls, eye)
+        waiting = await eye.fetch("delete from tocsin.due returning tenant_id, id")
+        jobs = [orjson.dumps({"tenant": row["tenant_id"], "id": str(row["id"])}) for row in waiting]
+    assert len(jobs) == bench.sends, len(jobs)
     await queries.enqueue(["send"] * bench.sends, jobs, [0] * bench.sends)
     await eye.execute("vacuum analyze")
 
     async def is_drained() -> bool:
         return not await eye.fetchval("select count(*) from pgqueuer")
 
-    words = ["bench.pgqueuer_worker", urls.superuser, str(CONCURRENCY), str(batch)]
-    try:
-        return await bench.drain(words, {}, is_drained)
-    finally:
-        await eye.close()
+    words = ["bench.pgqueuer_worker", kind, urls.superuser, str(CONCURRENCY), str(batch)]
+    return await bench.drain(words, environ, is_drained)
 
 
-async def _compare(bench: Bench, superuser_url: str, rounds: int) -> float:
-    runs: dict[str, list[Run]] = {}
-    async with provision(superuser_url) as ours, provision(superuser_url, migrate=False) as theirs:
+def _bare_jobs(bench: Bench) -> list[bytes | None]:
+    config = {"url": f"http://127.0.0.1:{bench.receiver.port}/", "secret": new_signing_secret()}
+    return [
+        orjson.dumps({"id": str(uuid4()), "tenant": "acme", "user": f"user-{it}", "config": config})
+        for it in range(bench.sends)
+    ]
+
+
+async def _compare(bench: Bench, superuser_url: str, rounds: int) -> None:
+    runs: dict[str, list[Run]] = defaultdict(list)
+    async with provision(superuser_url) as urls:
+        eye = await asyncpg.connect(urls.superuser)
         for _ in range(rounds):
-            runs.setdefault("tocsin", []).append(await tocsin(bench, ours))
-            for batch in BATCHES:
-                run = await pgqueuer(bench, theirs, batch)
-                runs.setdefault(f"pgqueuer, batches of {batch}", []).append(run)
-    sys.stdout.write(f"{'':<26}{'sends/s':>10}  {'worker us':>10}  {'Postgres us':>11}   each round\n")
-    rates = {}
+            runs["tocsin"].append(await tocsin(bench, urls, eye))
+            for kind, batch in product(("whole", "bare"), BATCHES):
+                runs[f"pgqueuer {kind}, batches of {batch}"].append(
+                    await pgqueuer(bench, urls, eye, kind, batch)
+                )
+        await eye.close()
+    sys.stdout.write(
+        f"{'':<32}{'sends/s':>8}  {'worker us':>10}  {'Postgres us':>11}  {'tocsin':>7}   each\n"
+    )
+    ours = [run.rate for run in runs["tocsin"]]
     for name, of in runs.items():
-        rates[name] = median(it.rate for it in of)
-        worker, postgres = median(it.worker for it in of), median(it.postgres for it in of)
-        each = ", ".join(f"{it.rate:.0f}" for it in of)
-        sys.stdout.write(f"{name:<26}{rates[name]:>10.0f}  {worker:>10.0f}  {postgres:>11.0f}   {each}\n")
-    return rates.pop("tocsin") / max(rates.values())
+        rate, worker, postgres = (median(figures) for figures in zip(*of, strict=True))
+        ratio = median(mine / run.rate for mine, run in zip(ours, of, strict=True))
+        each = ", ".join(f"{run.rate:.0f}" for run in of)
+        sys.stdout.write(
+            f"{name:<32}{rate:>8.0f}  {worker:>10.0f}  {postgres:>11.0f}  {ratio:>6.2f}x   {each}\n"
+        )
 
 
 async def _main(sends: int, rounds: int) -> None:
@@ -175,9 +192,9 @@ async def _main(sends: int, rounds: int) -> None:
         with embedded.start(folder / "postgres") as server:
             postmaster = int((folder / "postgres/cluster/data/postmaster.pid").read_text().split()[0])
             began = time.monotonic()
-            ratio = await _compare(Bench(receiver, postmaster, sends, folder), server.superuser_url, rounds)
-            sys.stdout.write(f"{ratio:.2f} times the best of pgqueuer; {time.monotonic() - began:.0f} s\n")
+            await _compare(Bench(receiver, postmaster, sends, folder), server.superuser_url, rounds)
+            sys.stdout.write(f"{time.monotonic() - began:.0f} s\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(*(map(int, sys.argv[1:]) if sys.argv[1:] else (5_000, 3))))
+    asyncio.run(_main(*(map(int, sys.argv[1:]) if sys.argv[1:] else (8_000, 5))))

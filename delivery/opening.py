@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
+from typing import NamedTuple
 from uuid import UUID
 
 import db.audience
@@ -21,6 +23,20 @@ from resolvers.routing import PAUSED, Outcome, Person, to_channel
 from resolvers.vault import CannotOpenError, Vault
 
 _WAITING = frozenset({DeliveryStatus.PENDING, DeliveryStatus.DEFERRED, DeliveryStatus.SENDING})
+_message_of = itemgetter(
+    "notification_id",
+    "type",
+    "category",
+    "severity",
+    "title",
+    "body",
+    "said_at",
+    "url",
+    "actions",
+    "targets",
+    "data",
+)
+"""The columns of a Message, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ async def open_held(
     service = Scope(tenant_id, None)
     reader = database.reader(service)
     rows = [row for row in await db.outbox.peek(reader, lease, ids) if _is_plain(row)]
-    opened = _decided(rows, await _choices(reader, rows), vault, lease)
+    opened = decided(rows, await _choices(reader, rows), vault, lease)
     if rest := [*{*ids} - {row.id for row in rows}]:
         async with database.transaction(service) as tx:
             special = await _open_special(tx, vault, lease, seconds, rest)
@@ -77,7 +93,7 @@ async def _open_special(
         rows = [row for row in rows if row.id not in over]
     if any(row.paused for row in rows) and await db.outbox.park(tx, lease, PAUSED):
         rows = [row for row in rows if row.is_test]
-    opened = _decided(rows, await _choices(tx, rows), vault, lease)
+    opened = decided(rows, await _choices(tx, rows), vault, lease)
     if digests := [id for load in opened.loads for id in load.deliveries]:
         await db.outbox.mark_sending(tx, digests)
     return opened
@@ -90,7 +106,8 @@ async def _choices(source: Source, rows: Sequence[Row]) -> Mapping[str, Choices]
     return {row.user_id: chosen.get(row.user_id) or Choices(()) for row in rows}
 
 
-def _decided(rows: Sequence[Row], choices: Mapping[str, Choices], vault: Vault, lease: UUID) -> Opened:
+def decided(rows: Sequence[Row], choices: Mapping[str, Choices], vault: Vault, lease: UUID) -> Opened:
+    """Decide on rows of `db.outbox.read`, given what their users chose. Pure, but for the vault's work."""
     sending: list[Row] = []
     settlements: list[Settlement] = []
     for row in rows:
@@ -100,9 +117,13 @@ def _decided(rows: Sequence[Row], choices: Mapping[str, Choices], vault: Vault, 
         else:
             sending.append(row)
     loads: list[Load] = []
+    configs: dict[UUID, _Config] = {}  # what is opened together goes to few channels
     for group in _parcels(sending):
+        first = group[0]
         try:
-            loads.append(_load(group, vault))
+            if first.channel_id not in configs:
+                configs[first.channel_id] = _opened_config(first, vault)
+            loads.append(_load(group, configs[first.channel_id]))
         except CannotOpenError:
             why = "The channel's secret cannot be opened: its key is not in TOCSIN_SECRET_KEYS."
             settlements += [Settlement(row.id, lease, DeliveryStatus.FAILED, why) for row in group]
@@ -137,39 +158,28 @@ def _parcels(rows: Iterable[Row]) -> Iterable[list[Row]]:
     return parcels.values()
 
 
-def _load(rows: Sequence[Row], vault: Vault) -> Load:
+class _Config(NamedTuple):
+    """A channel's config with its secrets in the clear, and the signing secrets rotated out of late."""
+
+    whole: Mapping[str, str]
+    previous: Sequence[str]
+
+
+def _load(rows: Sequence[Row], config: _Config) -> Load:
     first = rows[0]
-    config, previous = _whole_config(first, vault)
     parcel = Parcel(
         first.id,
         first.tenant_id,
         Recipient(first.user_id, first.email, first.name, first.timezone),
-        config,
-        [_message(row) for row in rows],
-        previous,
+        config.whole,
+        [Message(*_message_of(row)) for row in rows],
+        config.previous,
     )
     strikes = {row.id: row.strikes for row in rows}
     return Load(parcel, ChannelKind(first.kind), first.channel_id, strikes, first.is_test)
 
 
-def _message(row: Row) -> Message:
-    return Message(
-        row.notification_id,
-        row.type,
-        row.category,
-        row.severity,
-        row.title,
-        row.body,
-        row.said_at,
-        row.url,
-        row.actions,
-        row.targets,
-        row.data,
-    )
-
-
-def _whole_config(row: Row, vault: Vault) -> tuple[dict[str, str], list[str]]:
-    """Return a channel's config with its secrets in the clear, and the signing secrets rotated out of late."""
+def _opened_config(row: Row, vault: Vault) -> _Config:
     opened = {
         name: vault.open(secret_place(row.tenant_id, row.channel_id, name), box)
         for name, box in row.secrets.items()
@@ -177,7 +187,7 @@ def _whole_config(row: Row, vault: Vault) -> tuple[dict[str, str], list[str]]:
     }
     previous = row.secrets.get("previous")
     still_signs = previous and datetime.fromisoformat(previous["until"]) > row.now
-    return {**row.config, **opened}, _previous_secret(row, vault) if still_signs else []
+    return _Config({**row.config, **opened}, _previous_secret(row, vault) if still_signs else [])
 
 
 def _previous_secret(row: Row, vault: Vault) -> list[str]:
