@@ -45,6 +45,7 @@ class Client:
 
     name: str
     process: asyncio.subprocess.Process
+    new_token: Callable[[], str]
     badges: list[int] = field(default_factory=list)
     pages: list[Any] = field(default_factory=list)
     heard: list[tuple[int, int]] = field(default_factory=list)
@@ -57,6 +58,9 @@ class Client:
             self._take(json.loads(line))
 
     def _take(self, told: dict[str, Any]) -> None:
+        if "wants" in told:
+            assert self.process.stdin
+            self.process.stdin.write(f"{self.new_token()}\n".encode())
         if "badge" in told:
             self.badges.append(told["badge"])
         if "closed" in told:
@@ -70,12 +74,12 @@ class Client:
 
 
 @asynccontextmanager
-async def _client(name: str, address: str, token: Path) -> AsyncIterator[Client]:
+async def _client(name: str, address: str, new_token: Callable[[], str]) -> AsyncIterator[Client]:
     url = f"{'ws' if name in WEBSOCKETS else 'http'}://{address}/graphql"
     process = await asyncio.create_subprocess_exec(
-        *("node", "main.mjs", name, url, token), cwd=HERE, stdout=PIPE, stderr=PIPE, limit=2**20
+        *("node", "main.mjs", name, url), cwd=HERE, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=2**20
     )
-    client = Client(name, process)
+    client = Client(name, process, new_token)
     reading = asyncio.create_task(client.read())
     try:
         yield client
@@ -91,17 +95,17 @@ async def _client(name: str, address: str, token: Path) -> AsyncIterator[Client]
 
 
 @asynccontextmanager
-async def clients(address: str, token: Path) -> AsyncIterator[list[Client]]:
-    """Run all four; where the block ends none must have complained or ended."""
+async def clients(address: str, new_token: Callable[[], str]) -> AsyncIterator[list[Client]]:
+    """Run all four, giving tokens when asked; where the block ends none must have complained or ended."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(_client(name, address, token)) for name in CLIENTS]
+        yield [await stack.enter_async_context(_client(name, address, new_token)) for name in CLIENTS]
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Wait until it is so, or go on: the test then says what is not."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - it is other processes that change it
                 await asyncio.sleep(0.02)
 
 
