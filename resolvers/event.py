@@ -124,6 +124,7 @@ class _Feed:
             place.epoch, place.seq = log.head.epoch, log.head.seq
             yield ResyncRequired(**await self._common(log.head, place, log.now), reason=reason)
             return
+        place.epoch = log.head.epoch
         for row in log.rows:
             place.seq = row.event_seq
             if not _is_silent(row):
@@ -166,7 +167,8 @@ def _broken(log: Log, place: _Place) -> str | None:
 
     Seqs have no holes, so a first event that is not the next one means that the log was cut.
     """
-    if place.epoch != log.head.epoch:
+    # At seq 0 a copy is empty, in whichever epoch: also the one that an inbox gets when it is made.
+    if place.seq and place.epoch != log.head.epoch:
         return "The inbox was restored since."
     if place.seq > log.head.seq:
         return "The cursor is ahead of the inbox."
