@@ -20,7 +20,7 @@ from tests.support import SECRET, Urls, open_socket, provision, test_settings
 from tests.tocsin.processes import Running, Tocsin, fetch, postgres_of
 from tocsin.auth import sign
 
-SOCKETS, NOTIFIES, AT_A_TIME = 500, 2_000, 8
+SOCKETS, NOTIFIES, AT_A_TIME = 300, 600, 8
 _NOTIFY = """mutation($user: ID!) {
   notify(input: {
     recipients: [{id: $user}], type: "t", category: "c", title: "A build is done", body: "It took 12 minutes."

@@ -225,7 +225,7 @@ def test_the_pool_is_used_in_db_only() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"pool", "_pool", "acquire"}
     }
-    assert found == {"db/session.py", "db/safety.py", "db/migrate.py", "db/tenant.py", "db/work.py"}
+    assert found == {f"db/{it}.py" for it in ("epoch", "migrate", "safety", "session", "tenant", "work")}
 
 
 def test_no_file_is_too_long() -> None:
