@@ -7,7 +7,9 @@ import pytest
 
 _DOC = (Path(__file__).parents[1] / "docs" / "scaling.md").read_text()
 _SUM = _DOC.partition("<!-- sum -->")[2].partition("<!-- /sum -->")[0]
-_ROWS = re.findall(r"^\| (.+) \| ([\d,.]+) (\w+) \| ([\d,]+)(?: /s)? \| ([\d,.]+) (\w+) \|$", _SUM, flags=re.M)
+_ROWS = re.findall(
+    r"^\| (.+) \| ([\d,.]+) (\w+) \| ([\d,]+)(?: /s)? \| ([\d,.]+) (\w+) \|$", _SUM, flags=re.MULTILINE
+)
 _FACTORS = {("KB", "GB"): 1e-6, ("us", "cores"): 1e-6, ("bytes", "GB"): 1e-9}
 
 
