@@ -79,7 +79,7 @@ class Writer:
 
     async def settled(self, waits: int) -> None:
         """Return when so many changes have been heard of."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while len(self.waits) < waits:
                 await asyncio.sleep(0.001)
 
