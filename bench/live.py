@@ -32,8 +32,6 @@ from tocsin.auth import sign
 
 SECONDS = 10.0
 WARM_SECONDS = 2.0
-TOGETHER = 5
-"""People whom one transaction notifies."""
 BURSTS = 5
 _WARM = 20
 STATS = "subscription { stats { unread } }"
@@ -53,9 +51,10 @@ class Run(NamedTuple):
     idle_kb: float
     server_us: float
     postgres_us: float
+    rate: float
     p50_ms: float
     p99_ms: float
-    load: float
+    core_percent: float
     burst_us: float
     burst_rate: float
 
@@ -63,9 +62,11 @@ class Run(NamedTuple):
 class Bench:
     """What the contenders share: a database, those who watch it, and a writer."""
 
-    def __init__(self, urls: Urls, folder: Path, postmaster: int, writer: Writer, rate: int) -> None:
+    def __init__(
+        self, urls: Urls, folder: Path, postmaster: int, writer: Writer, rate: int, together: int
+    ) -> None:
         self.urls, self.folder, self.postmaster = urls, folder, postmaster
-        self.writer, self.rate = writer, rate
+        self.writer, self.rate, self.together = writer, rate, together
         self.writing_us = 0.0
         """CPU that a change takes in Postgres when nobody watches."""
 
@@ -74,16 +75,16 @@ class Bench:
         return cpu(served.pid) if served else 0.0, postgres_cpu(self.postmaster)
 
     async def write(self, served: Served | None = None) -> tuple[float, float, float]:
-        """Change inboxes for a while; return microseconds a change, of both, and the server's share of a core."""
+        """Change inboxes for a while; return microseconds a change, of both, and how many a second were."""
         loop = asyncio.get_running_loop()
         self.writer.reset()
         before, began = self.cpu(served), loop.time()
-        changes = await self.writer.keep_changing(self.rate, TOGETHER, SECONDS)
+        changes = await self._keep_changing(SECONDS)
         if served:
             await self.writer.settled(changes)
         seconds = loop.time() - began
         server, postgres = (after - it for after, it in zip(self.cpu(served), before, strict=True))
-        return server / changes * 1e6, postgres / changes * 1e6, server / seconds * 100
+        return server / changes * 1e6, postgres / changes * 1e6, changes / seconds
 
     async def open(self, served: Served, document: str, most: int | None = None) -> list[Callable[[], None]]:
         """Open sockets and wait until they are quiet."""
@@ -106,8 +107,8 @@ class Bench:
             opened = await self.open(served, document)
             idle_kb = (kilobytes(served.pid) - empty) / len(opened)
             self.writer.reset()
-            await self.writer.settled(await self.writer.keep_changing(self.rate, TOGETHER, WARM_SECONDS))
-            server, postgres, load = await self.write(served)
+            await self.writer.settled(await self._keep_changing(WARM_SECONDS))
+            server, postgres, rate = await self.write(served)
             cuts = quantiles(self.writer.waits, n=100)
             before = self.cpu(served)[0]
             bursts = [await self._burst() for _ in range(BURSTS)]
@@ -118,12 +119,16 @@ class Bench:
             idle_kb,
             server,
             postgres - self.writing_us,
+            rate,
             cuts[49] * 1000,
             cuts[98] * 1000,
-            load,
+            server * rate / 1e4,
             burst * 1e6,
             len(opened) / median(bursts),
         )
+
+    async def _keep_changing(self, seconds: float) -> int:
+        return await self.writer.keep_changing(self.rate, self.together, seconds)
 
     async def _burst(self) -> float:
         seconds = await self.writer.change_all()
@@ -143,8 +148,11 @@ def _callers(urls: Urls, folder: Path, sockets: int, tenants: int) -> list[Calle
 
 
 @asynccontextmanager
-async def benching(sockets: int, tenants: int, rate: int) -> AsyncIterator[Bench]:
-    """Run a database in which each of so many people has one notification."""
+async def benching(sockets: int, tenants: int, rate: int, together: int) -> AsyncIterator[Bench]:
+    """Run a database in which each of so many people has one notification.
+
+    rate: changes a second, of which `together` are one transaction.
+    """
     with tempfile.TemporaryDirectory() as name, embedded.start(Path(name) / "postgres") as server:
         folder = Path(name)
         async with (
@@ -153,7 +161,7 @@ async def benching(sockets: int, tenants: int, rate: int) -> AsyncIterator[Bench
             open_database(urls.server, size=tenants, on_commit=hub.announce) as database,
         ):
             writer = Writer(database, _callers(urls, folder, sockets, tenants))
-            bench = Bench(urls, folder, postmaster_of(folder / "postgres"), writer, rate)
+            bench = Bench(urls, folder, postmaster_of(folder / "postgres"), writer, rate, together)
             await writer.fill()
             bench.writing_us = (await bench.write())[1]
             writer.forget()
@@ -167,14 +175,24 @@ def _show(name: str, runs: list[Run]) -> None:
 
 
 def _head() -> None:
-    words = ("KB idle", "server us", "Postgres us", "p50 ms", "p99 ms", "core %", "burst us", "burst/s")
+    words = (
+        "KB idle",
+        "server us",
+        "Postgres us",
+        "changes/s",
+        "p50 ms",
+        "p99 ms",
+        "core %",
+        "burst us",
+        "burst/s",
+    )
     sys.stdout.write(f"{'':<22}" + "".join(f"{it:>12}" for it in words) + "\n")
 
 
 async def compare(sockets: int, rate: int, rounds: int) -> None:
     """Measure each in turn, several times, and print the medians."""
     runs: dict[str, list[Run]] = defaultdict(list)
-    async with benching(sockets, 10, rate) as bench:
+    async with benching(sockets, 10, rate, 5) as bench:
         sys.stdout.write(f"{sockets} sockets, {rate} changes/s, writing alone {bench.writing_us:.0f} us\n")
         _head()
         for _ in range(rounds):
@@ -188,7 +206,7 @@ async def compare(sockets: int, rate: int, rounds: int) -> None:
 
 async def crowd(sockets: int, rate: int) -> None:
     """Measure Tocsin alone with very many badges."""
-    async with benching(sockets, 20, rate) as bench:
+    async with benching(sockets, 20, rate, 20) as bench:
         sys.stdout.write(f"{sockets} sockets, {rate} changes/s, writing alone {bench.writing_us:.0f} us\n")
         _head()
         _show("tocsin, stats", [await bench.run(tocsin, STATS)])

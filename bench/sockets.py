@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class Client(asyncio.Protocol):
     def __init__(self, port: int, caller: Caller, document: str, told: Told) -> None:
         self._port, self._caller, self._document, self._told = port, caller, document, told
         self._buffer = b""
-        self._shaken = False
+        self._shaken = self._closed = False
         self._inflate: Callable[[bytes], bytes] | None = None
         self.acknowledged = asyncio.get_running_loop().create_future()
 
@@ -54,9 +55,11 @@ class Client(asyncio.Protocol):
         transport.write(_HANDSHAKE.format(port=self._port, key=key).encode())
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fail whoever waits."""
+        """Fail whoever waits; say it of a socket that nobody closed here."""
         if not self.acknowledged.done():
             self.acknowledged.set_exception(error or ConnectionError("closed by the server"))
+        elif not self._closed:
+            sys.stderr.write(f"a socket was lost: {error}\n")
 
     def data_received(self, data: bytes) -> None:
         """Take whole frames out of what arrived."""
@@ -108,13 +111,14 @@ class Client(asyncio.Protocol):
 
     def close(self) -> None:
         """Say goodbye and go."""
+        self._closed = True
         self._write(_CLOSE, struct.pack("!H", 1000))
         self._transport.close()
 
 
 def _frame(buffer: bytes) -> tuple[int, bytes, int] | None:
     """Return the first frame of a buffer and its size with its head, if it is whole."""
-    if len(buffer) < 4:
+    if len(buffer) < 2 or (buffer[1] == 126 and len(buffer) < 4):
         return None
     begin, length = 2, buffer[1]
     if length == 126:
