@@ -24,7 +24,7 @@ async def test_other_subprotocols_are_refused(plain: Site, protocols: list[Subpr
 
 
 async def test_nothing_is_compressed(plain: Site) -> None:
-    """A client that offers permessage-deflate does not get it: it would hold 46 KB for each socket."""
+    """A client that offers permessage-deflate does not get it: it would allocate 46 KB a socket."""
     async with plain.socket() as wire:
         assert wire.socket.request is not None
         assert wire.socket.response is not None
