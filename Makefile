@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # The tests start some eighty processes: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test soak bench-delivery check schema-diff format lock clean
+.PHONY: help install run test soak bench-delivery bench-live check schema-diff format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -42,6 +42,10 @@ soak: install ## Kill workers, servers and Postgres while they deliver, at full 
 bench-delivery: install ## Compare the worker with one on pgqueuer
 	$(UV) sync --quiet --frozen --all-extras --group bench --inexact
 	.venv/bin/python -m bench.delivery
+
+bench-live: install ## Compare subscriptions with a PostGraphile's, then fill one core with badges; needs npm
+	.venv/bin/python -m bench.live compare
+	.venv/bin/python -m bench.live crowd
 
 check: install schema-diff ## Check format, lint, types, duplicates and that schema.graphql is up to date
 	.venv/bin/ruff format --check .

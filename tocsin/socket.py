@@ -92,6 +92,7 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
             refusal = expected(error, self.context.request_id)
             await self.websocket.close(_CLOSE_CODES.get(refusal.code, 4400), refusal.code.value)
         if self.connection_acknowledged:
+            self.connection_init_timeout_task = None  # cancelled, it would hold its frames
             self._rest()
             if self.context.principal and not self.ending:
                 self.ending = asyncio.create_task(self._end_with(self.context.principal))
