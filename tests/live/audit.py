@@ -25,7 +25,7 @@ select tenant_id, user_id, seq, kind, notification_id from tocsin.event
 where tenant_id = any($1) order by seq desc
 """
 _PATIENCE_SECONDS = 30.0
-_LATE_SECONDS = 1.0
+_LATE_SECONDS = 0.5
 
 Inbox = tuple[str, str]
 

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from tests.live.two_servers import ask
 from tests.resolvers.support import seq_of
 from tests.support import Api
 
@@ -65,7 +66,9 @@ async def inbox_of(user: Api.User, *, shows_all: bool) -> tuple[str, dict[str, R
     filter = _filter(shows_all)
     after, cursor, rows = None, "", dict[str, Row]()
     while True:
-        page = (await user.data(_PAGE, after=after, filter=filter))["notifications"]
+        answer = await ask(user, _PAGE, after=after, filter=filter)
+        assert not answer.errors, answer
+        page = answer.data["notifications"]
         cursor = cursor or page["eventCursor"]
         rows |= {node["id"]: Row.of(node) for node in page["nodes"]}
         if not page["pageInfo"]["hasNextPage"]:

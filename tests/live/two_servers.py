@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -12,7 +13,7 @@ import live.sweep
 from db.session import Hint
 from live.hub import Hub
 from tests.delivery.site import Program, run_command
-from tests.support import SECRET, Api, Urls, test_settings
+from tests.support import SECRET, Answer, Api, Urls, test_settings
 from tests.tocsin.processes import Tocsin, free_port
 
 
@@ -55,3 +56,11 @@ async def _ready(stack: AsyncExitStack, urls: Urls, folder: Path, port: int) -> 
                     # Nobody here looks into its database.
                     return Api(url, test_settings(urls, folder), None, http)  # type: ignore[arg-type]
             await asyncio.sleep(0.05)
+
+
+async def ask(user: Api.User, document: str, **variables: Any) -> Answer:
+    """Run an operation; once more if an idle connection was closed before somebody busy could see it."""
+    try:
+        return await user.ask(document, **variables)
+    except httpx.TransportError:
+        return await user.ask(document, **variables)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from resolvers.principal import Role
-from tests.support import Api
+from tests.live.two_servers import ask
+from tests.support import Answer, Api
 
 KINDS = (
     *("create", "create", "create", "read", "read", "read", "unread", "dismiss", "restore", "delete"),
@@ -102,5 +103,5 @@ class Writer:
         assert not answer.codes, answer
         return True
 
-    async def _answer(self, user: Api.User, document: str, **variables: Any) -> Any:
-        return await replace(user, api=random.choice(self._servers)).ask(document, **variables)
+    async def _answer(self, user: Api.User, document: str, **variables: Any) -> Answer:
+        return await ask(replace(user, api=random.choice(self._servers)), document, **variables)
