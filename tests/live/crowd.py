@@ -122,7 +122,7 @@ class Tab:
             f"{self._server.url.replace('http', 'ws', 1)}/graphql",
             subprotocols=[Subprotocol("graphql-transport-ws")],
             compression=None,
-            open_timeout=60,
+            open_timeout=None,
             ping_interval=None,
         ) as connection:
             payload = {"authorization": f"Bearer {self.user.token}"}
