@@ -6,6 +6,7 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -108,10 +109,9 @@ class Tab:
         )
         self.start = seq_of(self.cursor)
         while True:
-            try:
+            with suppress(OSError, WebSocketException):
                 await self._follow()
-            except (OSError, WebSocketException):
-                self.lost += self._connection is not None
+            self.lost += self._connection is not None
             self._connection = None
             await asyncio.sleep(random.uniform(0, self._jitter))
             if random.random() < _ELSEWHERE:

@@ -24,5 +24,6 @@ async def test_forty_tabs_and_four_hundred_writes(mode: str, own: Urls, tmp_path
     figures = await run(mode, own, tmp_path, _SIZE)
     assert figures.is_fine, figures
     assert (figures.sockets, figures.writes, figures.drops) == (40, 400, 3)
+    assert figures.delivered > figures.writes
     assert figures.lost_connections == 0
     assert bool(figures.troubles) == (mode in {"listeners killed", "NATS stopped"})
