@@ -35,7 +35,7 @@ test: install ## Run the tests; the resolvers' a second time with the database a
 	.venv/bin/pytest -n 2 --dist loadfile
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
-soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes an hour
+soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes more than half an hour
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
 	.venv/bin/python -m tests.live.soak_badges
