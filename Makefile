@@ -35,9 +35,10 @@ test: install ## Run the tests; the resolvers' a second time with the database a
 	.venv/bin/pytest -n 2 --dist loadfile
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
-soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes half an hour
+soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes more than half an hour
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
+	.venv/bin/python -m tests.live.soak_badges
 
 bench-delivery: install ## Compare the worker with one on pgqueuer
 	$(UV) sync --quiet --frozen --all-extras --group bench --inexact
