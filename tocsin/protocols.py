@@ -57,9 +57,8 @@ class _Patient(asyncio.Protocol):
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(0)
         # Or the kernel takes, and holds, megabytes for a client that reads nothing: thousands of badges.
-        transport.get_extra_info("socket").setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES
-        )
+        if option := getattr(socket, "TCP_NOTSENT_LOWAT", None):  # not on Windows
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -116,6 +115,8 @@ class WebSocketProtocol(_Patient, WebSocketsSansIOProtocol):
         if self._said_goodbye:
             raise ClientDisconnected
         await super().send(message)
+        # Its caller waits, too, and would keep alive what is already in the transport.
+        message.pop("text", None)
         await self.writable.wait()
 
     def keepalive_timeout(self) -> None:

@@ -166,10 +166,10 @@ class Tab:
             for message in self._feed.arrived():
                 self.copy.patch(message["inboxEvents"])
 
-    async def compare(self) -> None:
-        """Compare the copy, all events being sent, with a fresh snapshot."""
+    async def compare(self) -> bool:
+        """Compare the copy, all events being sent, with a fresh snapshot; tell whether there was one."""
         if not (self.socket and self.copy):
-            return
+            return False
         taken = await snapshot(self.socket, self.copy.filter)
         self.patch()
         fresh = Copy(self.copy.filter, taken)
@@ -177,6 +177,7 @@ class Tab:
             self.copy = fresh
         assert self.copy.rows() == fresh.rows()
         assert self.copy.stats == fresh.stats or self.copy.cursor != fresh.cursor
+        return True
 
 
 class InboxMachine(RuleBasedStateMachine):
@@ -185,7 +186,7 @@ class InboxMachine(RuleBasedStateMachine):
     The machine runs in a thread; the server and its clients in the loop that is given.
     """
 
-    steps = 0
+    steps = compared = 0
 
     def __init__(self, api: Api, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -303,7 +304,8 @@ class InboxMachine(RuleBasedStateMachine):
     async def _compare(self) -> None:
         if any(tab.socket for tab in self._tabs):
             await self._settle()
-            await asyncio.gather(*(tab.compare() for tab in self._tabs))
+            done = await asyncio.gather(*(tab.compare() for tab in self._tabs))
+            type(self).compared += sum(done)
 
     def teardown(self) -> None:
         """Let those who are away come back, compare for the last time, and part."""
