@@ -38,6 +38,7 @@ test: install ## Run the tests; the resolvers' a second time with the database a
 soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes half an hour
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
+	.venv/bin/python -m tests.live.soak_model
 
 bench-delivery: install ## Compare the worker with one on pgqueuer
 	$(UV) sync --quiet --frozen --all-extras --group bench --inexact
