@@ -6,7 +6,6 @@ What a client got wrong is a GraphQLError, as in graphql-core's own scalars: any
 import re
 from datetime import UTC, datetime, time
 from typing import Any, NewType
-from urllib.parse import urlsplit
 
 import orjson
 import strawberry
@@ -15,6 +14,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from resolvers import timezone
 from resolvers.errors import ErrorCode, TocsinError
+from resolvers.url import safe_url
 
 DateTime = NewType("DateTime", datetime)
 LocalTime = NewType("LocalTime", time)
@@ -23,7 +23,6 @@ JSON = NewType("JSON", object)
 SafeUrl = NewType("SafeUrl", str)
 
 _MAX_JSON_BYTES = 65_536
-_MAX_URL = 2_048
 _LOCAL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]"
@@ -71,30 +70,6 @@ def _parse_json(value: object) -> object:
     if size > _MAX_JSON_BYTES:
         raise GraphQLError("JSON must be at most 64 KiB.")
     return value
-
-
-def safe_url(value: object) -> str:
-    """Return a URL that is safe to show as a link, or raise INVALID_URL.
-
-    Safe: https:, mailto:, or an app-relative /path (not //host), without control characters, spaces or
-    backslashes, which browsers read as slashes.
-    """
-    if isinstance(value, str) and len(value) <= _MAX_URL and value.isprintable() and _is_safe(value):
-        return value
-    raise TocsinError(ErrorCode.INVALID_URL, "SafeUrl must be https:, mailto: or an app-relative /path.")
-
-
-def _is_safe(url: str) -> bool:
-    if " " in url or "\\" in url:
-        return False
-    if url.startswith("/"):
-        return not url.startswith("//")
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0  # a port that is none raises
-    except ValueError:
-        return False
-    return has_host if parts.scheme == "https" else parts.scheme == "mailto" and "@" in parts.path
 
 
 def _scalar(name: str, description: str, **conversions: Any) -> ScalarDefinition:

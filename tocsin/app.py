@@ -12,7 +12,6 @@ from fastapi.staticfiles import StaticFiles
 
 import db.inbox
 from db.migrate import is_current
-from db.safety import unsafe_role
 from db.session import OUTAGE, Database, Scope, open_database
 from live.hub import Hub, Place
 from live.sweep import keep_sweeping
@@ -24,7 +23,7 @@ from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
 from tocsin.access import Access
-from tocsin.auth import Authenticator, ConfigurationError
+from tocsin.auth import Authenticator
 from tocsin.connection import OperationScope
 from tocsin.environment import url
 from tocsin.http import GraphQLEndpoint
@@ -33,6 +32,7 @@ from tocsin.keys import secret_vault
 from tocsin.limits import guard
 from tocsin.notice import notice
 from tocsin.protocols import HttpProtocol, WebSocketProtocol
+from tocsin.roles import require_safe_role
 from tocsin.settings import Settings
 from tocsin.unsubscribe import router as unsubscribe_router
 
@@ -125,12 +125,6 @@ class Server:
             self.access = Access(self._tokens, self.database, self.hub)
             stack.push_async_callback(self.access.close)
             yield
-
-
-async def require_safe_role(database: Database, *, login_too: bool = True) -> None:
-    """Raise ConfigurationError if the database role could get around row level security."""
-    if reason := await unsafe_role(database, login_too=login_too):
-        raise ConfigurationError(f"TOCSIN_DATABASE_URL: {reason}")
 
 
 Alongside = Callable[[Database], Awaitable[None]]

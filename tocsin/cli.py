@@ -1,4 +1,7 @@
-"""The command line: `tocsin --help`."""
+"""The command line: `tocsin --help`.
+
+What only some commands need is imported there: GraphQL and the web framework take half a second to load.
+"""
 
 import asyncio
 import logging
@@ -6,15 +9,14 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, TypeVar
 
 import asyncpg
 import typer
-import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from db.migrate import is_current, newest
@@ -22,16 +24,14 @@ from db.session import Database, open_database
 from delivery import reconcile as reconciling
 from live.hub import Hub
 from resolvers.context import Context, Deployment
-from resolvers.principal import Role
-from schema import build
-from tocsin import dev as development
-from tocsin import importer, notifier, rotation
-from tocsin.app import create_app, require_safe_role, server_options
+from resolvers.principal import Principal, Role
+from tocsin import importer, rotation
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url
 from tocsin.fault import plain_errors
 from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
+from tocsin.roles import require_safe_role
 from tocsin.settings import Settings, variable
 from tocsin.worker import run_until_signal, worker_database
 
@@ -41,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+T = TypeVar("T")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -64,6 +65,8 @@ def dev(
     demo: Annotated[bool, typer.Option(help="Fill and move three demo tenants.")] = True,
 ) -> None:
     """Run everything on this machine: Postgres, migrations, a demo, the server and GraphiQL."""
+    from tocsin import dev as development  # noqa: PLC0415
+
     with plain_errors():
         development.run(Settings(), port=port, demo=demo)
 
@@ -75,6 +78,10 @@ def serve(
     workers: Annotated[int, typer.Option(help="Server processes.", min=1, max=64)] = 1,
 ) -> None:
     """Serve the API. Refuses to start with an unsafe setting and says which."""
+    import uvicorn  # noqa: PLC0415
+
+    from tocsin.app import create_app, server_options  # noqa: PLC0415
+
     with plain_errors(), environment(Settings()) as settings:
         Authenticator(settings)
         secret_vault(settings)
@@ -192,12 +199,14 @@ def notify(file: _Lines) -> None:
     and all else that the mutation notify takes, by the same names. Without an idempotencyKey the line is its
     own. Bad lines are reported, the good ones said; the exit code is then 1.
     """
+    from tocsin.notifier import notify_lines  # noqa: PLC0415
+
     with (
         plain_errors(),
         environment(Settings()) as settings,
         _opened(file, "Notifying") as (lines, progress),
     ):
-        report = asyncio.run(_notify(settings, lines, progress))
+        report = asyncio.run(_in_contexts(settings, lambda contexts: notify_lines(contexts, lines, progress)))
     _end(
         report.bad,
         f"{report.said} lines said: {report.created} notifications stored, {report.later} left to the worker, "
@@ -205,12 +214,13 @@ def notify(file: _Lines) -> None:
     )
 
 
-async def _notify(settings: Settings, lines: BinaryIO, progress: Callable[[int], None]) -> notifier.Report:
+async def _in_contexts(
+    settings: Settings, work: Callable[[Callable[[Principal], Context]], Awaitable[T]]
+) -> T:
+    """Do what needs an operation's context for one principal or another."""
     deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
     async with _hub_and_database(settings) as (hub, database):
-        return await notifier.notify_lines(
-            lambda principal: Context(principal, database, hub, deployment), lines, progress
-        )
+        return await work(lambda principal: Context(principal, database, hub, deployment))
 
 
 @contextmanager
@@ -276,4 +286,6 @@ async def _require_current(database: Database) -> None:
 @app.command()
 def schema() -> None:
     """Print the GraphQL schema as SDL."""
+    from schema import build  # noqa: PLC0415
+
     typer.echo(build().as_str())

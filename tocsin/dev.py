@@ -15,9 +15,11 @@ import uvicorn
 from db.session import open_database
 from resolvers.principal import Role
 from tocsin import demo
-from tocsin.app import create_app, require_safe_role, server_options
+from tocsin.app import create_app, server_options
 from tocsin.auth import sign
 from tocsin.environment import environment, url
+from tocsin.fault import AlreadyRunningError
+from tocsin.roles import require_safe_role
 from tocsin.settings import Settings
 from tocsin.worker import working
 
@@ -28,10 +30,6 @@ _PEOPLE = (
     ("an admin", "strawberry", "ada", Role.ADMIN),
     ("a user of another tenant", "graphql-ws", "ken", Role.USER),
 )
-
-
-class AlreadyRunningError(Exception):
-    """Something else has what this `tocsin dev` needs; the message says what."""
 
 
 @contextmanager

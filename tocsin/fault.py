@@ -13,8 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.embedded import EmbeddedError
 from db.session import APP_ROLE
 from tocsin.auth import ConfigurationError
-from tocsin.dev import AlreadyRunningError
 from tocsin.settings import variable
+
+
+class AlreadyRunningError(Exception):
+    """Something else has what this `tocsin dev` needs; the message says what."""
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from db.draft import Draft, create
 from db.session import Database, Scope
 from resolvers.errors import TocsinError
 from resolvers.inputs import MAX_ID, text_problem
-from schema.scalars import safe_url
+from resolvers.url import safe_url
 from tocsin import jsonl
 
 _NAMESPACE = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")

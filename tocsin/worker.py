@@ -12,11 +12,10 @@ from delivery import cleanup
 from delivery.dispatcher import Dispatcher, Pace
 from delivery.worker import Job, work
 from live.hub import Hub
-from tocsin.app import require_safe_role
-from tocsin.auth import ConfigurationError
 from tocsin.environment import url
 from tocsin.hubs import open_hub
-from tocsin.keys import secret_vault
+from tocsin.keys import ConfigurationError, secret_vault
+from tocsin.roles import require_safe_role
 from tocsin.senders import open_senders
 from tocsin.settings import Settings, variable
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from resolvers.errors import TocsinError
-from schema.scalars import safe_url
+from resolvers.url import safe_url
 from tests.db.support import Connection
 from tests.host import Host, open_host
 from tests.support import Urls

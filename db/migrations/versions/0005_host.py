@@ -22,7 +22,7 @@ end $$
 """
 _ID = "length({0}) between 1 and 255 and octet_length({0}) <= 510"
 _IDS = f"not exists (select from unnest({{0}}) id where ({_ID.format('id')}) is not true)"
-# As resolvers and schema.scalars.safe_url have it; but a URL has ASCII only, as RFC 3986 says.
+# As resolvers and resolvers.url.safe_url have it; but a URL has ASCII only, as RFC 3986 says.
 _URL = (
     r"^(https://([^/?#]*@)?([^]/?#@:[]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?([/?#].*)?"
     r"|mailto:(?!//)[^?#]*@.*|/|/[^/].*)$"
