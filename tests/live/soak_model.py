@@ -28,7 +28,7 @@ async def walk(api: Api, examples: int, steps: int) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    await asyncio.to_thread(run_state_machine_as_test, machine, settings=size)
+    await asyncio.to_thread(run_state_machine_as_test, machine, settings=size)  # type: ignore[arg-type]  # a factory will do
 
 
 async def _run(steps: int) -> None:
