@@ -39,6 +39,7 @@ soak: install ## Kill workers, servers and Postgres while they deliver, at full 
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
 	.venv/bin/python -m tests.live.soak_badges
+	.venv/bin/python -m tests.live.soak_model
 
 bench-delivery: install ## Compare the worker with one on pgqueuer
 	$(UV) sync --quiet --frozen --all-extras --group bench --inexact

@@ -40,7 +40,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self.closed:
             raise WebSocketDisconnected
         try:
-            await self.ws.send_text(encode(message).decode())
+            # Not send_text: it would hold the text until the client takes it.
+            await self.ws.send({"type": "websocket.send", "text": encode(message).decode()})
         except WebSocketDisconnect as error:
             raise WebSocketDisconnected from error
 
