@@ -32,7 +32,7 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' a second time with the database alone isolating
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
 soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes more than half an hour
