@@ -26,7 +26,6 @@ from resolvers.principal import Role
 from tests.support import Api, Urls, provision, running_server, test_settings
 from tocsin.settings import Settings
 
-
 _LONG = ("tests/delivery", "tests/live", "tests/tocsin", "tests/clients", "tests/test_rights")
 
 
