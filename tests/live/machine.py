@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from db.draft import create
 from db.session import Scope
@@ -216,6 +216,12 @@ class InboxMachine(RuleBasedStateMachine):
                 await asyncio.sleep(0.001)
 
     # -- tabs --------------------------------------------------------------------------------------------------
+
+    @initialize(filters=st.tuples(st.sampled_from(_FILTERS), st.sampled_from(_FILTERS)))
+    def begin(self, filters: tuple[Filter, Filter]) -> None:
+        """Both tabs are open."""
+        for tab, filter in zip(self._tabs, filters, strict=True):
+            self._step(tab.open(filter, None))
 
     @rule(tab=_tabs, filter=st.sampled_from(_FILTERS), from_now=st.booleans())
     def open(self, tab: int, filter: Filter, from_now: bool) -> None:

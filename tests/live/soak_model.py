@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from db import embedded
@@ -26,6 +26,7 @@ async def walk(api: Api, examples: int, steps: int) -> None:
         stateful_step_count=steps,
         deadline=None,
         database=None,
+        phases=[Phase.generate],  # to make a failure shorter takes minutes: each try opens sockets
         suppress_health_check=list(HealthCheck),
     )
     await asyncio.to_thread(run_state_machine_as_test, machine, settings=size)  # type: ignore[arg-type]  # a factory will do
