@@ -1,0 +1,182 @@
+"""Values as the answer shows them: the specification's "value completion", with each type looked at once.
+
+A completer takes the run, the path and the value, and returns what is shown or an awaitable of it. It raises what
+graphql-core's would: what cannot be told ahead is left to graphql-core's own methods on the run.
+"""
+
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
+from typing import Any
+
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    Undefined,
+    is_abstract_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.executor import invalid_return_type_error
+from graphql.pyutils import Path, gather_with_cancel
+
+from schema.compiled.fields import Field, Run, null_error
+
+Completer = Callable[[Run, Path, Any], Any]
+Selector = Callable[[Run, Any, Path | None], Any]
+Select = Callable[[Run, GraphQLObjectType, Field], Selector]
+"""Compiles what is selected below a field of an object type."""
+
+Pending = list[tuple[Any, Awaitable[Any]]]
+"""Keys or indices of what must be awaited yet."""
+
+
+def completer(field: Field, type: GraphQLOutputType, select: Select) -> Completer:
+    """Return the completer of a type, that of the field or one inside it."""
+    nullable = not is_non_null_type(type)
+    complete = _of_kind(field, type if nullable else type.of_type, select)
+
+    def complete_value(run: Run, path: Path, value: Any) -> Any:
+        if value is None or value is Undefined:
+            if nullable:
+                return None
+            raise null_error(field)
+        if isinstance(value, Exception):
+            raise value
+        return complete(run, path, value)
+
+    return complete_value
+
+
+def _of_kind(field: Field, type: Any, select: Select) -> Completer:
+    if is_list_type(type):
+        return _list(field, type, completer(field, type.of_type, select))
+    if is_abstract_type(type):
+        return _abstract(field, type, select)
+    if is_object_type(type):
+        return _object(field, type, select)
+    return lambda run, _path, value: run.complete_leaf_value(type, value)
+
+
+def _list(field: Field, type: GraphQLList[Any], complete: Completer) -> Completer:
+    item_type = type.of_type
+
+    def complete_list(run: Run, path: Path, value: Any) -> Any:
+        if value.__class__ is not list and value.__class__ is not tuple:
+            info = field.info(run, path)
+            return run.complete_list_value(type, field.details, info, path, value, None)
+        shown: list[Any] = []
+        pending: Pending = []
+        try:
+            for index, item in enumerate(value):
+                item_path = Path(path, index, None)
+                shown.append(complete_one(run, field, item_type, complete, item_path, item, pending))
+        except Exception:
+            left = [it for it in value[len(shown) + 1 :] if run.is_awaitable(it)]
+            if left or pending:
+                run.settle_in_background([it for _, it in pending] + left)
+            raise
+        return gathered(shown, pending) if pending else shown
+
+    return complete_list
+
+
+def complete_one(
+    run: Run, field: Field, type: Any, complete: Completer, path: Path, value: Any, pending: Pending
+) -> Any:
+    """Complete a value, or note that it is still to come; an error makes it null, or goes further up."""
+    try:
+        if run.is_awaitable(value):
+            pending.append((path.key, awaited(run, field, type, complete, path, value)))
+            return None
+        shown = complete(run, path, value)
+    except Exception as error:  # noqa: BLE001  that of a resolver may be any
+        run.handle_field_error(error, type, field.details, path)
+        return None
+    if run.is_awaitable(shown):
+        pending.append((path.key, settled(run, field, type, path, shown)))
+        return None
+    return shown
+
+
+async def awaited(
+    run: Run, field: Field, type: Any, complete: Completer, path: Path, value: Awaitable[Any]
+) -> Any:
+    """Wait for a value and complete it."""
+    try:
+        shown = complete(run, path, await value)
+        return await shown if run.is_awaitable(shown) else shown
+    except Exception as error:  # noqa: BLE001
+        return run.handle_field_error(error, type, field.details, path)
+
+
+async def settled(run: Run, field: Field, type: Any, path: Path, shown: Awaitable[Any]) -> Any:
+    """Wait for a completed value."""
+    try:
+        return await shown
+    except Exception as error:  # noqa: BLE001
+        return run.handle_field_error(error, type, field.details, path)
+
+
+async def gathered(shown: Any, pending: Pending) -> Any:
+    """Return a list or dict when all that was pending in it is there."""
+    if len(pending) == 1:
+        key, awaitable = pending[0]
+        shown[key] = await awaitable
+    else:
+        values = await gather_with_cancel(*(it for _, it in pending))
+        for (key, _), value in zip(pending, values, strict=True):
+            shown[key] = value
+    return shown
+
+
+def _object(field: Field, type: GraphQLObjectType, select: Select) -> Completer:
+    selector: Selector | None = None
+
+    def selected(run: Run, path: Path, value: Any) -> Any:
+        nonlocal selector
+        if selector is None:  # compiled when the first object is there, as graphql-core collects fields then
+            selector = select(run, type, field)
+        return selector(run, value, path)
+
+    def complete_object(run: Run, path: Path, value: Any) -> Any:
+        is_it = type.is_type_of(value, field.info(run, path))  # type: ignore[misc]
+        if run.is_awaitable(is_it):
+            return when(run, path, value, is_it)
+        if not is_it:
+            raise invalid_return_type_error(type, value, field.details)
+        return selected(run, path, value)
+
+    async def when(run: Run, path: Path, value: Any, is_it: Any) -> Any:
+        if not await is_it:
+            raise invalid_return_type_error(type, value, field.details)
+        shown = selected(run, path, value)
+        return await shown if shown.__class__ is CoroutineType else shown
+
+    return complete_object if type.is_type_of else selected
+
+
+def _abstract(field: Field, type: GraphQLAbstractType, select: Select) -> Completer:
+    completers: dict[str, Completer] = {}
+
+    def complete_abstract(run: Run, path: Path, value: Any) -> Any:
+        info = field.info(run, path)
+        name = (type.resolve_type or run.type_resolver)(value, info, type)
+        if run.is_awaitable(name):
+            return when(run, path, value, name, info)
+        return of(run, name, info, value)(run, path, value)
+
+    def of(run: Run, name: Any, info: Any, value: Any) -> Completer:
+        found = completers.get(name) if isinstance(name, str) else None
+        if found is None:
+            runtime_type = run.ensure_valid_runtime_type(name, type, field.details, info, value)
+            found = completers[name] = _object(field, runtime_type, select)
+        return found
+
+    async def when(run: Run, path: Path, value: Any, name: Any, info: Any) -> Any:
+        shown = of(run, await name, info, value)(run, path, value)
+        return await shown if run.is_awaitable(shown) else shown
+
+    return complete_abstract
