@@ -11,7 +11,7 @@ from resolvers.errors import ErrorCode
 from schema import enums
 from schema.agent import AgentMutation
 from schema.channel import ChannelMutation, ChannelQuery
-from schema.compiled import CompiledExecutor
+from schema.compiled import CompiledExecutor, Documents
 from schema.delivery import DeliveryMutation, DeliveryQuery
 from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
@@ -70,7 +70,7 @@ def build(
         Mutation,
         Subscription,
         types=[*EVENTS, ErrorCode],
-        extensions=list(extensions),
+        extensions=[*extensions, Documents],
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=CompiledExecutor,
     )

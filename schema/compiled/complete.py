@@ -12,7 +12,6 @@ from graphql import (
     GraphQLAbstractType,
     GraphQLList,
     GraphQLObjectType,
-    GraphQLOutputType,
     Undefined,
     is_abstract_type,
     is_list_type,
@@ -33,7 +32,7 @@ Pending = list[tuple[Any, Awaitable[Any]]]
 """Keys or indices of what must be awaited yet."""
 
 
-def completer(field: Field, type: GraphQLOutputType, select: Select) -> Completer:
+def completer(field: Field, type: Any, select: Select) -> Completer:
     """Return the completer of a type, that of the field or one inside it."""
     nullable = not is_non_null_type(type)
     complete = _of_kind(field, type if nullable else type.of_type, select)

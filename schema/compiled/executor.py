@@ -7,13 +7,8 @@ from graphql import GraphQLError
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.compiled.cache import Cache
+from schema.compiled.documents import documents
 from schema.compiled.plan import Operation, Plan
-
-MOST_DOCUMENTS = 1_000
-MOST_CHARACTERS = 1_000_000
-
-_OPERATIONS = "compiled-operations"  # where the schema keeps them
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -34,7 +29,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         event, in one dict for the whole subscription: 1.7 KB an event that nobody looks up again.
         """
         executor = super().build_per_event_executor(payload)
-        executor._relevant_sub_fields = {}
+        executor._relevant_sub_fields = {}  # noqa: SLF001 - there is no public way
         return executor
 
     def execute_operation(self, serially: bool | None = None) -> Any:
@@ -64,12 +59,15 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def _plan(self) -> Plan | None:
         """Return the plan of the operation; None for what is left to graphql-core as a whole."""
         place = self.operation.loc
-        special = self.abort_signal or self.hooks or any(it.variable_signatures for it in self.fragments.values())
+        special = (
+            self.abort_signal or self.hooks or any(it.variable_signatures for it in self.fragments.values())
+        )
         middleware = self.middleware_manager and self.middleware_manager.middlewares
         if place is None or special or middleware or self.schema.get_directive("defer"):
             return None
         name = self.operation.name.value if self.operation.name else None
-        operations: Cache[Operation] | None = self.schema.extensions.get(_OPERATIONS)
-        if operations is None:
-            operations = self.schema.extensions[_OPERATIONS] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
-        return operations.get(place.source.body, name, lambda: Operation(self)).plan(self)
+        operations = documents(self.schema)[place.source.body].operations
+        if name not in operations:
+            operations[name] = Operation(self)
+        operation: Operation = operations[name]
+        return operation.plan(self)

@@ -131,7 +131,8 @@ class Field:
         handlers = run.schema._strawberry_schema.exception_handlers if field else ()  # noqa: SLF001
         if field is None or field.base_resolver is None or field.is_async or handlers:
             return None
-        return field.base_resolver.wrapped_func
+        function: Any = field.base_resolver.wrapped_func
+        return function if callable(function) else None
 
     def resolve(self, run: Run, source: Any, above: Path | None) -> Any:
         """Return the value as graphql-core would get it."""

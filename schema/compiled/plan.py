@@ -52,7 +52,7 @@ class _Conditions(Visitor):
         self.variables: set[str] = set()
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if isinstance(argument.value, VariableNode):
                 self.variables.add(argument.value.name.value)
 

@@ -1,7 +1,7 @@
 """Selections as generated functions: one builds the dict of an object, with each field's work written out.
 
-A plain value of a plain type costs a read and a comparison. Whatever else turns up is completed the general way, and an
-exception becomes the error that graphql-core would have made of it.
+A plain value of a plain type costs a read and a comparison. Whatever else turns up is completed the general
+way, and an exception becomes the error that graphql-core would have made of it.
 """
 
 from collections.abc import Iterator
@@ -77,7 +77,10 @@ def _arguments(run: Run, field: Field, v: str, names: dict[str, Any]) -> Iterato
     resolver: Any = field.strawberry and field.strawberry.base_resolver
     if resolver.self_parameter:
         yield "source"
-    yield from (f"{name}=source" for name in {it.name for it in (resolver.parent_parameter, resolver.root_parameter) if it})
+    yield from (
+        f"{name}=source"
+        for name in {it.name for it in (resolver.parent_parameter, resolver.root_parameter) if it}
+    )
     if resolver.info_parameter:
         names[f"info_{v}"] = field.strawberry_info
         yield f"{resolver.info_parameter.name}=info_{v}(run, above)"
@@ -92,7 +95,8 @@ def _arguments(run: Run, field: Field, v: str, names: dict[str, Any]) -> Iterato
 
 def _show(field: Field, v: str, names: dict[str, Any]) -> str:
     nullable = not is_non_null_type(field.type)
-    type = field.type if nullable else field.type.of_type
+    type: Any = field.type
+    type = type if nullable else type.of_type
     if not is_leaf_type(type):
         return _OTHER.format(v=v)
     names[f"show_{v}"] = _scalar(field, type)
@@ -114,7 +118,7 @@ def _scalar(field: Field, type: GraphQLLeafType) -> Any:
     """Return what shows a value that is neither null nor awaitable, whatever the scalar makes of it."""
 
     def show(run: Run, above: Path | None, value: Any, pending: Pending) -> Any:
-        shown = type.coerce_output_value(value)
+        shown: Any = type.coerce_output_value(value)
         if shown.__class__ in SHOWN:
             return shown
         if shown is None or shown is Undefined:
