@@ -46,7 +46,7 @@ def selector(run: Run, fields: list[Field], select: Select) -> Selector:
     names: dict[str, Any] = {"gathered": gathered, "PLAIN": PLAIN, "SHOWN": SHOWN}
     body = "".join(_field(run, field, f"v{number}", names, select) for number, field in enumerate(fields))
     shown = ", ".join(f"{field.key!r}: v{number}" for number, field in enumerate(fields))
-    exec(compile(_FUNCTION.format(body=body, shown=shown), "<selection>", "exec"), names)  # noqa: S102  ours
+    exec(compile(_FUNCTION.format(body=body or "        pass", shown=shown), "<selection>", "exec"), names)  # noqa: S102  ours
     function: Selector = names["select"]
     return function
 

@@ -1,0 +1,68 @@
+"""The same operation by graphql-core and by a plan, byte for byte."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import strawberry
+from graphql import DocumentNode, ExecutionResult, parse
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema.compiled import CompiledExecutor
+from schema.compiled.plan import Plan
+
+
+class Counting(CompiledExecutor):
+    """Counts the runs by plan and those that were left to graphql-core as a whole."""
+
+    planned = 0
+    declined = 0
+
+    def _plan(self) -> Plan | None:
+        plan = super()._plan()
+        Counting.planned += plan is not None
+        Counting.declined += plan is None
+        return plan
+
+
+@dataclass
+class Answer:
+    """What a client would see, what was called meanwhile, and whether there was any data."""
+
+    body: bytes
+    calls: list[str]
+    has_data: bool
+
+
+async def answer(
+    executor: type[Any], schema: strawberry.Schema, document: DocumentNode, variables: Any, context: Any
+) -> Answer:
+    """Run an operation of a valid document."""
+    run = executor.build(
+        schema._schema,
+        document,
+        context_value=context,
+        raw_variable_values=variables,
+        is_awaitable=optimized_is_awaitable,
+    )
+    result = ExecutionResult(None, run) if isinstance(run, list) else run.execute_operation()
+    if not isinstance(result, ExecutionResult):
+        result = await result
+    body = orjson.dumps([result.data, [error.formatted for error in result.errors or ()]])
+    has_data = any(it is not None for it in (result.data or {}).values())
+    return Answer(body, list(getattr(context, "calls", ())), has_data)
+
+
+async def difference(
+    schema: strawberry.Schema, document: str, variables: Any, context: Callable[[], Any]
+) -> tuple[Answer, str | None]:
+    """Return graphql-core's answer, and how that of a plan differs: in its first run, or in the next."""
+    parsed = parse(document)
+    wanted = await answer(StrawberryGraphQLCoreExecutionContext, schema, parsed, variables, context())
+    for run in ("first", "second"):
+        found = await answer(Counting, schema, parsed, variables, context())
+        if found != wanted:
+            return wanted, f"{run} run\n{document}\n{variables}\n{wanted}\n{found}"
+    return wanted, None
