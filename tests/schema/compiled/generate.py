@@ -1,6 +1,8 @@
 """Operations made at random over a schema: valid ones, with all that may stand in a document."""
 
+from collections.abc import Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -21,10 +23,21 @@ MOST_FIELDS = 14
 
 
 class Generated:
-    """A document, and values for its variables."""
+    """A document, and values for its variables.
 
-    def __init__(self, schema: GraphQLSchema, seed: int, kind: OperationType = OperationType.QUERY) -> None:
+    likely: values for arguments of these names, so that not all are refused.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        seed: int,
+        kind: OperationType = OperationType.QUERY,
+        likely: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    ) -> None:
         self.schema = schema
+        self.seed = seed
+        self.likely = likely
         self.random = Random(seed)
         self.variables: dict[str, Any] = {}
         self._declared: list[str] = []
@@ -78,7 +91,7 @@ class Generated:
             return "__typename"
         name, field = self.random.choice(list(fields.items()))
         arguments = [
-            f"{key}: {self._value(it)}"
+            f"{key}: {self._value(key, it)}"
             for key, it in field.args.items()
             if self.random.random() < 0.4 or (is_non_null_type(it.type) and it.default is None)
         ]
@@ -101,14 +114,19 @@ class Generated:
             value = f"${variable}"
         return f"@{name}(if: {value}) "
 
-    def _value(self, argument: Any) -> str:
+    def _value(self, name: str, argument: Any) -> str:
         if self.random.random() < 0.4:
             variable = self._name("v")
             self._declared.append(f"${variable}: {argument.type}")
             if is_non_null_type(argument.type) or self.random.random() < 0.8:
-                self.variables[variable] = self._json(argument.type)
+                self.variables[variable] = self._given(name, argument.type)
             return f"${variable}"
-        return _literal(self._json(argument.type), argument.type)
+        return _literal(self._given(name, argument.type), argument.type)
+
+    def _given(self, name: str, type: Any) -> Any:
+        if name in self.likely and self.random.random() < 0.9:
+            return self.random.choice(self.likely[name])
+        return self._json(type)
 
     def _json(self, type: Any, depth: int = 0) -> Any:
         if is_non_null_type(type):
@@ -150,7 +168,11 @@ def _literal(value: Any, type: Any) -> str:
     if is_list_type(type):
         return "[" + ", ".join(_literal(it, type.of_type) for it in value) + "]"
     if is_input_object_type(type):
-        return "{" + ", ".join(f"{key}: {_literal(it, type.fields[key].type)}" for key, it in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{key}: {_literal(it, type.fields[key].type)}" for key, it in value.items())
+            + "}"
+        )
     if is_enum_type(type):
         return str(value)
     if isinstance(value, dict):

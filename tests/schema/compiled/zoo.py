@@ -14,7 +14,6 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
-
 FAILING = 2.0
 """How many values of a hundred fail; a quarter as many more, or for resolvers as many more, raise."""
 
@@ -175,7 +174,9 @@ class Beast:
     kin = attribute(
         lambda random: [random.choice([Cat, Dog])(random.randrange(99)) for _ in range(random.randrange(3))]
     )
-    friend = attribute(lambda random: random.choice([None, Cat(random.randrange(99)), Dog(random.randrange(99))]))
+    friend = attribute(
+        lambda random: random.choice([None, Cat(random.randrange(99)), Dog(random.randrange(99))])
+    )
     twin = attribute(lambda random: Cat(random.randrange(99)))
 
 
@@ -199,7 +200,9 @@ def chance(info: Info, good: Any) -> Any:
     if random.random() * 100 < FAILING:
         return mishap(random, good)
     if random.random() * 100 < FAILING:
-        raise random.choice([ValueError("raised"), GraphQLError("raised", extensions={"code": "TEST"}), KeyError(1)])
+        raise random.choice(
+            [ValueError("raised"), GraphQLError("raised", extensions={"code": "TEST"}), KeyError(1)]
+        )
     return good
 
 
@@ -306,7 +309,7 @@ class Query:
     @strawberry.field(graphql_type=list[Pet | None])
     def pets(self, info: Info, count: int = 2) -> Any:
         """Return some as the members of a union, and nothing between them."""
-        return chance(info, [it % 3 and Cat(it) or None for it in _range(count)])
+        return chance(info, [(it % 3 and Cat(it)) or None for it in _range(count)])
 
     @strawberry.field(graphql_type=list[CatType | None] | None)
     def cats(self, info: Info, count: int = 2) -> Any:
