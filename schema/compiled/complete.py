@@ -1,11 +1,12 @@
 """Values as the answer shows them: the specification's "value completion", with each type looked at once.
 
-A completer takes the run, the path and the value, and returns what is shown or an awaitable of it. It raises what
-graphql-core's would: what cannot be told ahead is left to graphql-core's own methods on the run.
+A completer takes the run, the path and a value that is neither null, nor an exception, nor awaitable, and returns
+what is shown or an awaitable of it. It raises what graphql-core's would: what cannot be told ahead is left to
+graphql-core's own methods on the run.
 """
 
 from collections.abc import Awaitable, Callable
-from types import CoroutineType
+from types import CoroutineType, NoneType
 from typing import Any
 
 from graphql import (
@@ -22,8 +23,10 @@ from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import Path, gather_with_cancel
 
 from schema.compiled.fields import Field, Run, null_error
+from schema.compiled.leaf import SHOWN
 
 Completer = Callable[[Run, Path, Any], Any]
+Placer = Callable[[Run, Path, Any, "Pending"], Any]
 Selector = Callable[[Run, Any, Path | None], Any]
 Select = Callable[[Run, GraphQLObjectType, Field], Selector]
 """Compiles what is selected below a field of an object type."""
@@ -32,26 +35,60 @@ Pending = list[tuple[Any, Awaitable[Any]]]
 """Keys or indices of what must be awaited yet."""
 
 
-def completer(field: Field, type: Any, select: Select) -> Completer:
-    """Return the completer of a type, that of the field or one inside it."""
+def placer(field: Field, type: Any, select: Select) -> Placer:
+    """Return what completes any value of a type, that of the field or one inside it, at a path.
+
+    An error makes it null or is raised, as the type has it; what is still to come goes into pending.
+    """
     nullable = not is_non_null_type(type)
     complete = _of_kind(field, type if nullable else type.of_type, select)
+    plain: dict[Any, bool] = {}
 
-    def complete_value(run: Run, path: Path, value: Any) -> Any:
+    def complete_any(run: Run, path: Path, value: Any) -> Any:
         if value is None or value is Undefined:
             if nullable:
                 return None
             raise null_error(field)
         if isinstance(value, Exception):
             raise value
+        plain.setdefault(value.__class__, _is_plain(value.__class__))
         return complete(run, path, value)
 
-    return complete_value
+    def place(run: Run, path: Path, value: Any, pending: Pending) -> Any:
+        try:
+            if plain.get(value.__class__):
+                shown = complete(run, path, value)
+            elif run.is_awaitable(value):
+                pending.append((path.key, awaited(run, path, value)))
+                return None
+            else:
+                shown = complete_any(run, path, value)
+        except Exception as error:  # noqa: BLE001  that of a resolver may be any
+            run.handle_field_error(error, type, field.details, path)
+            return None
+        if shown.__class__ in SHOWN or not run.is_awaitable(shown):
+            return shown
+        pending.append((path.key, settled(run, field, type, path, shown)))
+        return None
+
+    async def awaited(run: Run, path: Path, value: Awaitable[Any]) -> Any:
+        try:
+            shown = complete_any(run, path, await value)
+            return await shown if run.is_awaitable(shown) else shown
+        except Exception as error:  # noqa: BLE001
+            return run.handle_field_error(error, type, field.details, path)
+
+    return place
+
+
+def _is_plain(type: type) -> bool:
+    """Tell whether values of a class are surely not null, nor exceptions, nor awaitable."""
+    return not (issubclass(type, BaseException | NoneType) or hasattr(type, "__await__"))
 
 
 def _of_kind(field: Field, type: Any, select: Select) -> Completer:
     if is_list_type(type):
-        return _list(field, type, completer(field, type.of_type, select))
+        return _list(field, type, placer(field, type.of_type, select))
     if is_abstract_type(type):
         return _abstract(field, type, select)
     if is_object_type(type):
@@ -59,9 +96,7 @@ def _of_kind(field: Field, type: Any, select: Select) -> Completer:
     return lambda run, _path, value: run.complete_leaf_value(type, value)
 
 
-def _list(field: Field, type: GraphQLList[Any], complete: Completer) -> Completer:
-    item_type = type.of_type
-
+def _list(field: Field, type: GraphQLList[Any], place: Placer) -> Completer:
     def complete_list(run: Run, path: Path, value: Any) -> Any:
         if value.__class__ is not list and value.__class__ is not tuple:
             info = field.info(run, path)
@@ -70,8 +105,7 @@ def _list(field: Field, type: GraphQLList[Any], complete: Completer) -> Complete
         pending: Pending = []
         try:
             for index, item in enumerate(value):
-                item_path = Path(path, index, None)
-                shown.append(complete_one(run, field, item_type, complete, item_path, item, pending))
+                shown.append(place(run, Path(path, index, None), item, pending))
         except Exception:
             left = [it for it in value[len(shown) + 1 :] if run.is_awaitable(it)]
             if left or pending:
@@ -80,35 +114,6 @@ def _list(field: Field, type: GraphQLList[Any], complete: Completer) -> Complete
         return gathered(shown, pending) if pending else shown
 
     return complete_list
-
-
-def complete_one(
-    run: Run, field: Field, type: Any, complete: Completer, path: Path, value: Any, pending: Pending
-) -> Any:
-    """Complete a value, or note that it is still to come; an error makes it null, or goes further up."""
-    try:
-        if run.is_awaitable(value):
-            pending.append((path.key, awaited(run, field, type, complete, path, value)))
-            return None
-        shown = complete(run, path, value)
-    except Exception as error:  # noqa: BLE001  that of a resolver may be any
-        run.handle_field_error(error, type, field.details, path)
-        return None
-    if run.is_awaitable(shown):
-        pending.append((path.key, settled(run, field, type, path, shown)))
-        return None
-    return shown
-
-
-async def awaited(
-    run: Run, field: Field, type: Any, complete: Completer, path: Path, value: Awaitable[Any]
-) -> Any:
-    """Wait for a value and complete it."""
-    try:
-        shown = complete(run, path, await value)
-        return await shown if run.is_awaitable(shown) else shown
-    except Exception as error:  # noqa: BLE001
-        return run.handle_field_error(error, type, field.details, path)
 
 
 async def settled(run: Run, field: Field, type: Any, path: Path, shown: Awaitable[Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from graphql import GraphQLLeafType, Undefined, is_leaf_type, is_non_null_type
 from graphql.pyutils import Path, inspect
 
-from schema.compiled.complete import Pending, Select, Selector, complete_one, completer, gathered, settled
+from schema.compiled.complete import Pending, Select, Selector, gathered, placer, settled
 from schema.compiled.fields import Field, Run
 from schema.compiled.leaf import PLAIN, SHOWN, leaf
 
@@ -106,10 +106,10 @@ def _show(field: Field, v: str, names: dict[str, Any]) -> str:
 
 
 def _general(field: Field, select: Select) -> Any:
-    complete = completer(field, field.type, select)
+    place = placer(field, field.type, select)
 
     def complete_field(run: Run, above: Path | None, value: Any, pending: Pending) -> Any:
-        return complete_one(run, field, field.type, complete, field.path(above), value, pending)
+        return place(run, Path(above, field.key, field.parent.name), value, pending)
 
     return complete_field
 
