@@ -6,7 +6,7 @@ graphql-core's own methods on the run.
 """
 
 from collections.abc import Awaitable, Callable
-from types import CoroutineType, NoneType
+from types import CoroutineType
 from typing import Any
 
 from graphql import (
@@ -22,11 +22,10 @@ from graphql import (
 from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import Path, gather_with_cancel
 
-from schema.compiled.fields import Field, Run, null_error
+from schema.compiled.fields import Field, Run
 from schema.compiled.leaf import SHOWN
 
 Completer = Callable[[Run, Path, Any], Any]
-Placer = Callable[[Run, Path, Any, "Pending"], Any]
 Selector = Callable[[Run, Any, Path | None], Any]
 Select = Callable[[Run, GraphQLObjectType, Field], Selector]
 """Compiles what is selected below a field of an object type."""
@@ -35,60 +34,73 @@ Pending = list[tuple[Any, Awaitable[Any]]]
 """Keys or indices of what must be awaited yet."""
 
 
-def placer(field: Field, type: Any, select: Select) -> Placer:
-    """Return what completes any value of a type, that of the field or one inside it, at a path.
+class Place:
+    """Completes any value of a type, that of a field or one inside it, at a path.
 
-    An error makes it null or is raised, as the type has it; what is still to come goes into pending.
+    An error makes it null or goes further up, as the type has it; what is still to come goes into pending.
     """
-    nullable = not is_non_null_type(type)
-    complete = _of_kind(field, type if nullable else type.of_type, select)
-    plain: dict[Any, bool] = {}
 
-    def complete_any(run: Run, path: Path, value: Any) -> Any:
-        if value is None or value is Undefined:
-            if nullable:
-                return None
-            raise null_error(field)
-        if isinstance(value, Exception):
-            raise value
-        plain.setdefault(value.__class__, _is_plain(value.__class__))
-        return complete(run, path, value)
+    def __init__(self, field: Field, type: Any, select: Select) -> None:
+        self._field = field
+        self._type = type
+        self._nullable = not is_non_null_type(type)
+        self._complete = _completer(field, type if self._nullable else type.of_type, select)
+        self._plain: dict[Any, bool] = {}
 
-    def place(run: Run, path: Path, value: Any, pending: Pending) -> Any:
+    def __call__(self, run: Run, path: Path, value: Any, pending: Pending) -> Any:
+        """Return what is shown, or None and a note in pending."""
         try:
-            if plain.get(value.__class__):
-                shown = complete(run, path, value)
+            if self._plain.get(value.__class__):
+                shown = self._complete(run, path, value)
             elif run.is_awaitable(value):
-                pending.append((path.key, awaited(run, path, value)))
+                pending.append((path.key, self._awaited(run, path, value)))
                 return None
             else:
-                shown = complete_any(run, path, value)
+                shown = self._any(run, path, value)
         except Exception as error:  # noqa: BLE001  that of a resolver may be any
-            run.handle_field_error(error, type, field.details, path)
-            return None
-        if shown.__class__ in SHOWN or not run.is_awaitable(shown):
+            return self._fail(run, path, error)
+        return shown if shown.__class__ in SHOWN else self.shown(run, path, shown, pending)
+
+    def shown(self, run: Run, path: Path, shown: Any, pending: Pending) -> Any:
+        """Return what is shown unless it must be awaited yet."""
+        if not run.is_awaitable(shown):
             return shown
-        pending.append((path.key, settled(run, field, type, path, shown)))
+        pending.append((path.key, self._settled(run, path, shown)))
         return None
 
-    async def awaited(run: Run, path: Path, value: Awaitable[Any]) -> Any:
+    def _any(self, run: Run, path: Path, value: Any) -> Any:
+        if value is None or value is Undefined:
+            if self._nullable:
+                return None
+            raise TypeError(
+                f"Cannot return null for non-nullable field {self._field.parent}.{self._field.name}."
+            )
+        if isinstance(value, Exception):
+            raise value
+        type = value.__class__
+        self._plain[type] = not (issubclass(type, BaseException) or hasattr(type, "__await__"))
+        return self._complete(run, path, value)
+
+    def _fail(self, run: Run, path: Path, error: Exception) -> None:
+        run.handle_field_error(error, self._type, self._field.details, path)
+
+    async def _awaited(self, run: Run, path: Path, value: Awaitable[Any]) -> Any:
         try:
-            shown = complete_any(run, path, await value)
+            shown = self._any(run, path, await value)
             return await shown if run.is_awaitable(shown) else shown
         except Exception as error:  # noqa: BLE001
-            return run.handle_field_error(error, type, field.details, path)
+            return self._fail(run, path, error)
 
-    return place
+    async def _settled(self, run: Run, path: Path, shown: Awaitable[Any]) -> Any:
+        try:
+            return await shown
+        except Exception as error:  # noqa: BLE001
+            return self._fail(run, path, error)
 
 
-def _is_plain(type: type) -> bool:
-    """Tell whether values of a class are surely not null, nor exceptions, nor awaitable."""
-    return not (issubclass(type, BaseException | NoneType) or hasattr(type, "__await__"))
-
-
-def _of_kind(field: Field, type: Any, select: Select) -> Completer:
+def _completer(field: Field, type: Any, select: Select) -> Completer:
     if is_list_type(type):
-        return _list(field, type, placer(field, type.of_type, select))
+        return _list(field, type, Place(field, type.of_type, select))
     if is_abstract_type(type):
         return _abstract(field, type, select)
     if is_object_type(type):
@@ -96,7 +108,7 @@ def _of_kind(field: Field, type: Any, select: Select) -> Completer:
     return lambda run, _path, value: run.complete_leaf_value(type, value)
 
 
-def _list(field: Field, type: GraphQLList[Any], place: Placer) -> Completer:
+def _list(field: Field, type: GraphQLList[Any], place: Place) -> Completer:
     def complete_list(run: Run, path: Path, value: Any) -> Any:
         if value.__class__ is not list and value.__class__ is not tuple:
             info = field.info(run, path)
@@ -114,14 +126,6 @@ def _list(field: Field, type: GraphQLList[Any], place: Placer) -> Completer:
         return gathered(shown, pending) if pending else shown
 
     return complete_list
-
-
-async def settled(run: Run, field: Field, type: Any, path: Path, shown: Awaitable[Any]) -> Any:
-    """Wait for a completed value."""
-    try:
-        return await shown
-    except Exception as error:  # noqa: BLE001
-        return run.handle_field_error(error, type, field.details, path)
 
 
 async def gathered(shown: Any, pending: Pending) -> Any:

@@ -158,8 +158,3 @@ class _Variables(Visitor):
 
 def _is_immutable(value: Any) -> bool:
     return value.__class__ in _IMMUTABLE or isinstance(value, Enum)
-
-
-def null_error(field: Field) -> TypeError:
-    """Return the error of a null where there must be none."""
-    return TypeError(f"Cannot return null for non-nullable field {field.parent}.{field.name}.")

@@ -30,18 +30,18 @@ PLAIN = SHOWN | {tuple, date, datetime, time, Decimal, UUID}
 
 
 def leaf(type: GraphQLLeafType, v: str, names: dict[str, Any]) -> tuple[str, str | None]:
-    """Return a condition on variable v, and the statement that shows its value where it holds, if one is needed.
+    """Return a condition on variable v, and the statement that shows its value where it holds.
 
-    names: what the statement refers to goes in there.
+    names: what they refer to goes in there. No statement: it is for the scalar to say.
     """
     if type in _AS_IT_IS:
-        return _AS_IT_IS[type].format(v=v), None
+        return _AS_IT_IS[type].format(v=v), "pass"
     if isinstance(type, CustomGraphQLEnumType):
         names[f"names_{v}"] = _names(type)
         names[f"class_{v}"] = type.wrapped_cls
         known = f"({v}.__class__ is class_{v} or {v}.__class__ is str) and {v} in names_{v}"
         return known, f"{v} = names_{v}[{v}]"
-    return f"{v}.__class__ in PLAIN", f"{v} = show_{v}(run, above, {v}, pending)"
+    return f"{v}.__class__ in PLAIN", None
 
 
 def _names(type: CustomGraphQLEnumType) -> Mapping[Any, str]:

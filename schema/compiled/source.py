@@ -7,10 +7,11 @@ way, and an exception becomes the error that graphql-core would have made of it.
 from collections.abc import Iterator
 from typing import Any
 
-from graphql import GraphQLLeafType, Undefined, is_leaf_type, is_non_null_type
-from graphql.pyutils import Path, inspect
+from graphql import is_leaf_type, is_non_null_type
+from graphql.execution import Executor
+from graphql.pyutils import Path
 
-from schema.compiled.complete import Pending, Select, Selector, gathered, placer, settled
+from schema.compiled.complete import Place, Select, Selector, gathered
 from schema.compiled.fields import Field, Run
 from schema.compiled.leaf import PLAIN, SHOWN, leaf
 
@@ -37,16 +38,29 @@ _LEAF = """\
             if {known}:
                 {shown}
             elif {wanted}:
-                {v} = complete_{v}(run, above, {v}, pending)"""
-_OTHER = "            {v} = complete_{v}(run, above, {v}, pending)"
+                {v} = place_{v}(run, {path}, {v}, pending)"""
+_SCALAR = """\
+{v} = scalar({type}, {v})
+                if {v}.__class__ not in SHOWN:
+                    {v} = place_{v}.shown(run, {path}, {v}, pending)"""
+_OTHER = "            {v} = place_{v}(run, {path}, {v}, pending)"
+_NAMES = {
+    "Path": Path,
+    "PLAIN": PLAIN,
+    "SHOWN": SHOWN,
+    "gathered": gathered,
+    "scalar": Executor.complete_leaf_value,
+}
 
 
 def selector(run: Run, fields: list[Field], select: Select) -> Selector:
     """Return the function that selects these fields of an object."""
-    names: dict[str, Any] = {"gathered": gathered, "PLAIN": PLAIN, "SHOWN": SHOWN}
+    names: dict[str, Any] = dict(_NAMES)
     body = "".join(_field(run, field, f"v{number}", names, select) for number, field in enumerate(fields))
     shown = ", ".join(f"{field.key!r}: v{number}" for number, field in enumerate(fields))
-    exec(compile(_FUNCTION.format(body=body or "        pass", shown=shown), "<selection>", "exec"), names)  # noqa: S102  ours
+    source = _FUNCTION.format(body=body or "        pass", shown=shown)
+    # All that is written out are names of the schema, response names and our own.
+    exec(compile(source, "<selection>", "exec"), names)  # noqa: S102
     function: Selector = names["select"]
     return function
 
@@ -56,8 +70,23 @@ def _field(run: Run, field: Field, v: str, names: dict[str, Any], select: Select
     if field.name == "__typename":
         return f"        {v} = {field.parent.name!r}\n"
     names[f"fail_{v}"] = field.fail
-    names[f"complete_{v}"] = _general(field, select)
+    names[f"place_{v}"] = Place(field, field.type, select)
     return _FIELD.format(v=v, read=_read(run, field, v, names), show=_show(field, v, names))
+
+
+def _show(field: Field, v: str, names: dict[str, Any]) -> str:
+    path = f"Path(above, {field.key!r}, {field.parent.name!r})"
+    nullable = not is_non_null_type(field.type)
+    type: Any = field.type
+    type = type if nullable else type.of_type
+    if not is_leaf_type(type):
+        return _OTHER.format(v=v, path=path)
+    known, shown = leaf(type, v, names)
+    if shown is None:
+        names[f"type_{v}"] = type
+        shown = _SCALAR.format(v=v, type=f"type_{v}", path=path)
+    wanted = f"{v} is not None" if nullable else "True"
+    return _LEAF.format(v=v, known=known, shown=shown, wanted=wanted, path=path)
 
 
 def _read(run: Run, field: Field, v: str, names: dict[str, Any]) -> str:
@@ -77,10 +106,8 @@ def _arguments(run: Run, field: Field, v: str, names: dict[str, Any]) -> Iterato
     resolver: Any = field.strawberry and field.strawberry.base_resolver
     if resolver.self_parameter:
         yield "source"
-    yield from (
-        f"{name}=source"
-        for name in {it.name for it in (resolver.parent_parameter, resolver.root_parameter) if it}
-    )
+    ours = {it.name for it in (resolver.parent_parameter, resolver.root_parameter) if it}
+    yield from (f"{name}=source" for name in ours)
     if resolver.info_parameter:
         names[f"info_{v}"] = field.strawberry_info
         yield f"{resolver.info_parameter.name}=info_{v}(run, above)"
@@ -89,45 +116,5 @@ def _arguments(run: Run, field: Field, v: str, names: dict[str, Any]) -> Iterato
         names[f"arguments_{v}"] = field.converted
         yield f"**arguments_{v}(run, above)"
     else:
-        names |= {f"{name}_{v}": value for name, value in constants.items()}
-        yield from (f"{name}={name}_{v}" for name in constants)
-
-
-def _show(field: Field, v: str, names: dict[str, Any]) -> str:
-    nullable = not is_non_null_type(field.type)
-    type: Any = field.type
-    type = type if nullable else type.of_type
-    if not is_leaf_type(type):
-        return _OTHER.format(v=v)
-    names[f"show_{v}"] = _scalar(field, type)
-    known, shown = leaf(type, v, names)
-    wanted = f"{v} is not None" if nullable else "True"
-    return _LEAF.format(v=v, known=known, shown=shown or "pass", wanted=wanted)
-
-
-def _general(field: Field, select: Select) -> Any:
-    place = placer(field, field.type, select)
-
-    def complete_field(run: Run, above: Path | None, value: Any, pending: Pending) -> Any:
-        return place(run, Path(above, field.key, field.parent.name), value, pending)
-
-    return complete_field
-
-
-def _scalar(field: Field, type: GraphQLLeafType) -> Any:
-    """Return what shows a value that is neither null nor awaitable, whatever the scalar makes of it."""
-
-    def show(run: Run, above: Path | None, value: Any, pending: Pending) -> Any:
-        shown: Any = type.coerce_output_value(value)
-        if shown.__class__ in SHOWN:
-            return shown
-        if shown is None or shown is Undefined:
-            raise TypeError(
-                f"Expected `{inspect(type)}.coerce_output_value({inspect(value)})` to return non-nullable value, "
-                f"returned: {inspect(shown)}"
-            )
-        if run.is_awaitable(shown):
-            pending.append((field.key, settled(run, field, field.type, field.path(above), shown)))
-        return shown
-
-    return show
+        names |= {f"given_{name}_{v}": value for name, value in constants.items()}
+        yield from (f"{name}=given_{name}_{v}" for name in constants)
