@@ -1,5 +1,6 @@
 """Operations made at random over a schema: valid ones, with all that may stand in a document."""
 
+import json
 from collections.abc import Mapping, Sequence
 from random import Random
 from types import MappingProxyType
@@ -161,25 +162,19 @@ class Generated:
 
 def _literal(value: Any, type: Any) -> str:
     """Write a value as it stands in a document."""
-    if is_non_null_type(type):
-        return _literal(value, type.of_type)
-    if value is None:
-        return "null"
-    if is_list_type(type):
+    type = type.of_type if is_non_null_type(type) else type
+    if isinstance(value, list):
         return "[" + ", ".join(_literal(it, type.of_type) for it in value) + "]"
-    if is_input_object_type(type):
+    if isinstance(value, dict):
+        fields = getattr(type, "fields", {})
         return (
             "{"
-            + ", ".join(f"{key}: {_literal(it, type.fields[key].type)}" for key, it in value.items())
+            + ", ".join(
+                f"{key}: {_literal(it, getattr(fields.get(key), 'type', type))}" for key, it in value.items()
+            )
             + "}"
         )
-    if is_enum_type(type):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {it}" for key, it in value.items()) + "}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return str(value) if is_enum_type(type) and value else json.dumps(value)
 
 
 def valid(generated: Generated) -> bool:

@@ -32,10 +32,8 @@ def main() -> None:
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     found = asyncio.run(_run(most))
     for name, it in found:
-        data, declined = it.with_data / it.ran, it.declined / it.ran
-        print(  # noqa: T201
-            f"{name}: {it.ran} operations, {len(it.differences)} differ, {declined:.2%} declined, {data:.1%} with data"
-        )
+        shares = f"{it.declined / it.ran:.2%} declined, {it.with_data / it.ran:.1%} with data"
+        print(f"{name}: {it.ran} operations, {len(it.differences)} differ, {shares}")  # noqa: T201
         for difference in it.differences[:MOST_SHOWN]:
             print(difference)  # noqa: T201
     sys.exit(not all(it.is_fine for _, it in found))

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from types import MappingProxyType
 from typing import Any
@@ -55,7 +56,7 @@ async def tally(
     for operation in operations:
         seed = operation.seed
         wanted, difference_ = await difference(
-            schema, operation.document, operation.variables, lambda seed=seed: context(seed)
+            schema, operation.document, operation.variables, partial(context, seed)
         )
         found.ran += 1
         found.with_data += wanted.has_data

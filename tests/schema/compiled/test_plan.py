@@ -1,7 +1,7 @@
 """Plans answer as graphql-core does: each kind of field, each way to fail, each way to select."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, NewType
@@ -127,7 +127,7 @@ class Leaf(Node):
     color: Color | None = Color.BLUE
     by_value: Color | None = "r"  # type: ignore[assignment]
     wrong_color: Color | None = "green"  # type: ignore[assignment]
-    unhashable: Color | None = strawberry.field(default_factory=lambda: [1])  # type: ignore[assignment]
+    unhashable: Color | None = strawberry.field(default_factory=lambda: [1])
     picky: Picky | None = Picky(1)
     picky_none: Picky | None = Picky(0)
     picky_fails: Picky = Picky(13)
@@ -160,33 +160,36 @@ def _leaf() -> Leaf:
     return Leaf(id=strawberry.ID("1"))
 
 
+def _giving(make: Callable[[], Any]) -> Callable[[], Any]:
+    def resolver() -> Any:
+        return make()
+
+    return resolver
+
+
 @strawberry.type
 class Query:
     """Ways in."""
 
     leaf: Leaf | None = strawberry.field(resolver=_leaf)
     sure: Leaf = strawberry.field(resolver=_leaf)
-    branch: Branch | None = strawberry.field(
-        resolver=lambda: Branch(id=strawberry.ID("2")), graphql_type=Branch | None
-    )
-    leaves: list[Leaf] = strawberry.field(resolver=lambda: [_leaf(), _leaf()], graphql_type=list[Leaf])
-    node: Node | None = strawberry.field(resolver=_leaf, graphql_type=Node | None)
+    branch: Branch | None = strawberry.field(resolver=_giving(lambda: Branch(id=strawberry.ID("2"))))
+    leaves: list[Leaf] = strawberry.field(resolver=_giving(lambda: [_leaf(), _leaf()]))
+    node: Node | None = strawberry.field(resolver=_giving(_leaf))
     either: list[Either | None] = strawberry.field(
-        resolver=lambda: [_leaf(), None, Branch(id=strawberry.ID("3")), 5], graphql_type=list[Either | None]
+        resolver=_giving(lambda: [_leaf(), None, Branch(id=strawberry.ID("3")), 5])
     )
-    grid: list[list[int | None]] = strawberry.field(
-        resolver=lambda: [[1, None], (2,)], graphql_type=list[list[int | None]]
-    )
+    grid: list[list[int | None]] = strawberry.field(resolver=_giving(lambda: [[1, None], (2,)]))
     bad_grid: list[list[int] | None] = strawberry.field(
-        resolver=lambda: [[1, None], None, [2], "no", 7], graphql_type=list[list[int] | None]
+        resolver=_giving(lambda: [[1, None], None, [2], "no", 7])
     )
-    some: list[int] = strawberry.field(resolver=_some, graphql_type=list[int])
-    items: list[int] = strawberry.field(resolver=_items, graphql_type=list[int])
+    some: list[int] = strawberry.field(resolver=_giving(_some))
+    items: list[int] = strawberry.field(resolver=_giving(_items))
     awaitables: list[str | None] | None = strawberry.field(
-        resolver=lambda: [_late(), "now", _fail_late()], graphql_type=list[str | None] | None
+        resolver=_giving(lambda: [_late(), "now", _fail_late()])
     )
     hard: list[str] | None = strawberry.field(
-        resolver=lambda: [_late(), _fail_late(), ValueError("item"), _late()], graphql_type=list[str] | None
+        resolver=_giving(lambda: [_late(), _fail_late(), ValueError("item"), _late()])
     )
     load: str | None = strawberry.field(resolver=_load, graphql_type=str | None)
 

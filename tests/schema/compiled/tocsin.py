@@ -27,7 +27,7 @@ async def furnish(user: Api.User) -> Mapping[str, Sequence[Any]]:
     deliveries = await add_deliveries(user, [(it, channel) for it in ids])
     await add_attempts(user, deliveries, 1, 2)
     await add_preference(user, category="build", enabled=False)
-    nothing = dict.fromkeys(("after", "before", "last", "page", "startingBefore"), [None])
+    nothing = {name: [None] for name in ("after", "before", "last", "page", "startingBefore")}
     return {**nothing, "first": [1, 3, 20, None], "id": [*ids[3:], str(channel)], "user": ["me", user.id]}
 
 
