@@ -1,43 +1,42 @@
 """A mapping that forgets what was not used for longest."""
 
-from collections.abc import Callable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
 
 class Cache(Generic[V]):
-    """Values by the text of a document.
+    """Values of documents.
 
     It is bounded twice, by how many there are and by the characters of their documents, so that neither many
     small documents nor a few large ones take all memory.
     """
 
-    def __init__(self, most: int, most_characters: int, make: Callable[[], V]) -> None:
+    def __init__(self, most: int, most_characters: int) -> None:
         self._most = most
         self._most_characters = most_characters
-        self._make = make
         self._characters = 0
-        self._values: dict[str, V] = {}
+        self._values: dict[Hashable, tuple[V, int]] = {}
 
     def __len__(self) -> int:
         return len(self._values)
 
-    def get(self, text: str) -> V | None:
-        """Return the value of a text, if it has one, as the newest."""
-        found = self._values.pop(text, None)
-        if found is not None:
-            self._values[text] = found  # the newest is last
-        return found
-
-    def __getitem__(self, text: str) -> V:
-        """Return the value of a text, made if it has none."""
-        found = self.get(text)
+    def get(self, key: Hashable) -> V | None:
+        """Return the value of a key, if it has one, as the newest."""
+        found = self._values.pop(key, None)
         if found is None:
-            found = self._values[text] = self._make()
-            self._characters += len(text)
-            while len(self) > self._most or self._characters > self._most_characters:
-                oldest = next(iter(self._values))
-                del self._values[oldest]
-                self._characters -= len(oldest)
-        return found
+            return None
+        self._values[key] = found  # the newest is last
+        return found[0]
+
+    def put(self, key: Hashable, value: V, text: str) -> V:
+        """Keep a value that belongs to the text of a document, unless that is very long, and return it."""
+        if len(text) > self._most_characters // 8:  # it would push out too many others
+            return value
+        self._values[key] = value, len(text)
+        self._characters += len(text)
+        while len(self) > self._most or self._characters > self._most_characters:
+            _, characters = self._values.pop(next(iter(self._values)))
+            self._characters -= characters
+        return value

@@ -11,23 +11,26 @@ from strawberry.schema import BaseSchema
 from schema.compiled.cache import Cache
 
 MOST_DOCUMENTS = 1_000
-MOST_CHARACTERS = 1_000_000
+MOST_CHARACTERS = 250_000
+"""A plan takes some 350 bytes for each character of its document: these are at most 90 MB."""
+
 _KEY = "compiled-documents"  # where a schema keeps them
 
 
-class Document:
-    """A document, and by the names of its operations what was compiled of them."""
+class Kept:
+    """What is kept for a schema: valid documents, what their operations depend on, and the plans of these."""
 
     def __init__(self) -> None:
-        self.valid: DocumentNode | None = None
-        self.operations: dict[str | None, Any] = {}
+        self.valid: Cache[DocumentNode] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
+        self.conditions: Cache[tuple[str, ...]] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
+        self.plans: Cache[Any] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
 
 
-def documents(schema: GraphQLSchema) -> Cache[Document]:
-    """Return what is kept of a schema's documents, by their text."""
-    found: Cache[Document] | None = schema.extensions.get(_KEY)
+def kept(schema: GraphQLSchema) -> Kept:
+    """Return what is kept for a schema."""
+    found: Kept | None = schema.extensions.get(_KEY)
     if found is None:
-        found = schema.extensions[_KEY] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS, Document)
+        found = schema.extensions[_KEY] = Kept()
     return found
 
 
@@ -55,8 +58,10 @@ class Documents(SchemaExtension):
     def on_execute(self) -> Iterator[None]:
         """Remember the document: here it has passed all rules and limits."""
         context = self.execution_context
-        if not self._known and context.query:
-            documents(_core(context.schema))[context.query].valid = context.graphql_document
+        if not self._known and context.query and context.graphql_document:
+            documents = kept(_core(context.schema)).valid
+            if documents.get(context.query) is None:
+                documents.put(context.query, context.graphql_document, context.query)
         yield
 
     _known = False
@@ -64,8 +69,7 @@ class Documents(SchemaExtension):
 
 def valid(schema: BaseSchema, text: str) -> DocumentNode | None:
     """Return the document of a text that is known to be valid."""
-    found = documents(_core(schema)).get(text)
-    return found.valid if found else None
+    return kept(_core(schema)).valid.get(text)
 
 
 def _core(schema: BaseSchema) -> GraphQLSchema:

@@ -7,8 +7,8 @@ from graphql import GraphQLError
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.compiled.documents import documents
-from schema.compiled.plan import Operation, Plan
+from schema.compiled.documents import kept
+from schema.compiled.plan import Plan, conditions, shape
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -65,9 +65,14 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         middleware = self.middleware_manager and self.middleware_manager.middlewares
         if place is None or special or middleware or self.schema.get_directive("defer"):
             return None
-        name = self.operation.name.value if self.operation.name else None
-        operations = documents(self.schema)[place.source.body].operations
-        if name not in operations:
-            operations[name] = Operation(self)
-        operation: Operation = operations[name]
-        return operation.plan(self)
+        text = place.source.body
+        ours = kept(self.schema)
+        key = (text, self.operation.name and self.operation.name.value)
+        names = ours.conditions.get(key)
+        if names is None:
+            names = ours.conditions.put(key, conditions(self), text)
+        values = shape(self, names)
+        if values is None:
+            return None
+        plan: Plan | None = ours.plans.get((*key, values))
+        return plan or ours.plans.put((*key, values), Plan(self), text)

@@ -1,4 +1,4 @@
-"""A plan: the functions that answer one operation, whatever its variables say of @skip and @include."""
+"""A plan: the functions that answer one operation, for one choice of what is skipped and included."""
 
 from types import CoroutineType
 from typing import Any
@@ -17,31 +17,22 @@ from schema.compiled.complete import Selector
 from schema.compiled.fields import Field, Run
 from schema.compiled.source import selector
 
-MOST_SHAPES = 8
-"""An operation has a shape for each choice of its conditions that is asked for; more are not kept."""
+Shape = tuple[bool, ...]
+"""What the variables of @skip and @include say."""
 
 
-class Operation:
-    """An operation of a document, and the plans of its shapes."""
+def conditions(run: Run) -> tuple[str, ...]:
+    """Return the variables that decide what an operation selects."""
+    visitor = _Conditions()
+    for node in (run.operation, *run.fragment_definitions.values()):
+        visit(node, visitor)
+    return tuple(sorted(visitor.variables))
 
-    def __init__(self, run: Run) -> None:
-        visitor = _Conditions()
-        for node in (run.operation, *run.fragment_definitions.values()):
-            visit(node, visitor)
-        self._conditions = sorted(visitor.variables)
-        self._plans: dict[tuple[bool, ...], Plan] = {}
 
-    def plan(self, run: Run) -> "Plan | None":
-        """Return the plan for the variables of a run; None where a condition is none."""
-        values = run.variable_values.coerced
-        shape = tuple(values.get(name) for name in self._conditions)
-        if not all(isinstance(value, bool) for value in shape):
-            return None
-        if shape not in self._plans:
-            if len(self._plans) == MOST_SHAPES:
-                self._plans.clear()
-            self._plans[shape] = Plan(run)
-        return self._plans[shape]
+def shape(run: Run, names: tuple[str, ...]) -> Shape | None:
+    """Return the values of these variables; None where one is not as it must be."""
+    values = [run.variable_values.coerced.get(name) for name in names]
+    return tuple(values) if all(isinstance(value, bool) for value in values) else None
 
 
 class _Conditions(Visitor):
@@ -58,7 +49,7 @@ class _Conditions(Visitor):
 
 
 class Plan:
-    """What one shape of an operation runs."""
+    """What an operation of one shape runs."""
 
     def __init__(self, run: Run) -> None:
         type = run.schema.get_root_type(run.operation.operation)

@@ -13,7 +13,7 @@ from graphql import parse
 import schema.compiled.documents
 from schema.compiled import CompiledExecutor, Documents, execute, valid
 from schema.compiled.cache import Cache
-from schema.compiled.documents import documents
+from schema.compiled.documents import kept
 from tests.schema.compiled.compare import Counting
 
 
@@ -80,7 +80,7 @@ async def test_an_operation_is_chosen_by_its_name() -> None:
     for name, data in (("A", {"number": 7}), ("B", {"b": 3}), ("A", {"number": 7})):
         assert (await execute(site, document, None, None, name)).data == data
     assert "Unknown operation" in str((await execute(site, document, None, None, "C")).errors)
-    assert set(documents(site._schema)[text].operations) == {"A", "B"}
+    assert len(kept(site._schema).plans) == 2
 
 
 async def test_each_event_of_a_subscription_has_a_plan() -> None:
@@ -93,32 +93,39 @@ async def test_each_event_of_a_subscription_has_a_plan() -> None:
     assert valid(site, "subscription { numbers }") is not None
 
 
-async def test_an_operation_keeps_few_of_its_shapes() -> None:
-    """Conditions have many combinations; what is kept of them is bounded."""
+async def test_each_choice_of_conditions_has_a_plan() -> None:
+    """It is made once, and counts as a document where these are bounded."""
     site = _schema()
-    names = "abcdef"
-    declared = ", ".join(f"${it}: Boolean!" for it in names)
-    text = f"query({declared}) {{ {' '.join(f'{it}: number @skip(if: ${it})' for it in names)} }}"
+    text = "query($a: Boolean!, $b: Boolean!) { a: number @skip(if: $a) b: number @include(if: $b) }"
     document = parse(text)
-    for number in range(64):
-        choice = {it: bool(number >> at & 1) for at, it in enumerate(names)}
-        found = await execute(site, document, choice, None, None)
-        assert found.data == {it: 3 for it in names if not choice[it]}
-    assert len(documents(site._schema)[text].operations[None]._plans) <= 8
+    for number in (0, 1, 2, 3, 2, 1, 0):
+        a, b = bool(number & 1), bool(number & 2)
+        found = await execute(site, document, {"a": a, "b": b}, None, None)
+        assert found.data == {**({} if a else {"a": 3}), **({"b": 3} if b else {})}
+    assert len(kept(site._schema).plans) == 4
 
 
 def test_the_cache_forgets_what_was_not_used_for_longest() -> None:
-    """It is bounded by the number of documents, and by their characters."""
-    cache: Cache[list[int]] = Cache(3, 10, list)
+    """It is bounded by the number of values, and by the characters of their documents; long ones are not kept."""
+    cache: Cache[str] = Cache(3, 24)
     for text in ("a", "b", "c"):
-        cache[text].append(1)
+        assert cache.put(text, text.upper(), text) == text.upper()
     cache.get("a")
-    assert cache["d"] == []
-    assert [cache.get(text) for text in "abcd"] == [[1], None, [1], []]
-    assert cache["123456789"] == []
-    assert len(cache) == 2
-    assert cache["x" * 11] == []
-    assert len(cache) == 0
+    cache.put("d", "D", "d")
+    assert [cache.get(text) for text in "abcd"] == ["A", None, "C", "D"]
+    for text in ("eee", "fff", "ggg"):
+        cache.put((text, True), "long", text)
+    assert [cache.get(text) for text in "acd"] == [None, None, None]
+    assert cache.put("x" * 4, "X", "x" * 4) == "X"
+    assert cache.get("x" * 4) is None
+
+
+def test_the_characters_are_bounded() -> None:
+    """Ten times three are more than 24."""
+    cache: Cache[int] = Cache(100, 24)
+    for number in range(10):
+        cache.put(number, number, "xyz")
+    assert [number for number in range(10) if cache.get(number) is not None] == list(range(2, 10))
 
 
 async def test_many_documents_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,5 +141,5 @@ async def test_many_documents_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch
             gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert len(documents(site._schema)) == 50
+    assert len(kept(site._schema).plans) == len(kept(site._schema).valid) == 50
     assert sizes[1] < sizes[0] * 1.1
