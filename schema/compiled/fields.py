@@ -6,14 +6,7 @@ from functools import cached_property
 from keyword import iskeyword
 from typing import Any
 
-from graphql import (
-    FieldNode,
-    GraphQLField,
-    GraphQLObjectType,
-    VariableNode,
-    Visitor,
-    visit,
-)
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, VariableNode, Visitor, visit
 from graphql.execution.collect_fields import FieldDetails
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path

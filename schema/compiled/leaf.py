@@ -6,14 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from graphql import (
-    GraphQLBoolean,
-    GraphQLFloat,
-    GraphQLID,
-    GraphQLInt,
-    GraphQLLeafType,
-    GraphQLString,
-)
+from graphql import GraphQLBoolean, GraphQLFloat, GraphQLID, GraphQLInt, GraphQLLeafType, GraphQLString
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 # What GraphQL's own scalars show as it is; {v} is the variable.

@@ -3,14 +3,7 @@
 from types import CoroutineType
 from typing import Any
 
-from graphql import (
-    DirectiveNode,
-    GraphQLObjectType,
-    OperationType,
-    VariableNode,
-    Visitor,
-    visit,
-)
+from graphql import DirectiveNode, GraphQLObjectType, OperationType, VariableNode, Visitor, visit
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 
 from schema.compiled.complete import Selector

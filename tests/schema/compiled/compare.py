@@ -14,7 +14,6 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from schema.compiled import CompiledExecutor
 from schema.compiled.plan import Plan
 
-
 TICKS = 10
 """What is abandoned by an error goes on in the background, and is to be compared, too."""
 
