@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # The tests start some eighty processes: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test soak bench-delivery check schema-diff format lock clean
+.PHONY: help install run test soak bench-delivery bench-live check schema-diff format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -32,17 +32,23 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' a second time with the database alone isolating
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
-soak: install ## Compare plans with graphql-core; kill workers, servers and Postgres while they deliver; half an hour
+soak: install ## Compare plans with graphql-core; kill workers, servers and Postgres at full size; takes an hour
 	.venv/bin/python -m tests.schema.compiled.soak
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
+	.venv/bin/python -m tests.live.soak_badges
+	.venv/bin/python -m tests.live.soak_model
 
 bench-delivery: install ## Compare the worker with one on pgqueuer
 	$(UV) sync --quiet --frozen --all-extras --group bench --inexact
 	.venv/bin/python -m bench.delivery
+
+bench-live: install ## Compare subscriptions with a PostGraphile's, then fill one core with badges; needs npm
+	.venv/bin/python -m bench.live compare
+	.venv/bin/python -m bench.live crowd
 
 check: install schema-diff ## Check format, lint, types, duplicates and that schema.graphql is up to date
 	.venv/bin/ruff format --check .

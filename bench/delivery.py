@@ -24,6 +24,7 @@ import asyncpg
 import orjson
 from pgqueuer import Queries
 
+from bench.process import cpu, postgres_cpu, postmaster_of
 from bench.receiver import Receiver, receiving
 from db import embedded
 from resolvers.channel_config import new_signing_secret
@@ -35,7 +36,6 @@ CONCURRENCY = 96
 BATCHES = (10, 48)
 """pgqueuer's default, and the most that it takes with this concurrency."""
 Eye: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-_TICKS = os.sysconf("SC_CLK_TCK")
 _ROOT = Path(__file__).parents[1]
 _CREATE_CHANNEL = "mutation($input: ChannelInput!) { createChannel(input: $input) { channel { id } } }"
 _NOTIFY = "mutation($input: NotifyInput!) { notify(input: $input) { request { id } } }"
@@ -47,17 +47,6 @@ class Run(NamedTuple):
     rate: float
     worker: float
     postgres: float
-
-
-def _cpu(pid: int, *, reaped: bool = False) -> float:
-    """Return the seconds of CPU that a process has used; reaped: with those of its children that ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11 : 15 if reaped else 13])) / _TICKS
-
-
-def _postgres_cpu(postmaster: int) -> float:
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return _cpu(postmaster, reaped=True) + sum(_cpu(int(child)) for child in children)
 
 
 class Bench:
@@ -78,11 +67,11 @@ class Bench:
             while not self.receiver.requests:
                 assert process.poll() is None, Path(log.name).read_text()
                 await asyncio.sleep(0.005)
-            began = _cpu(process.pid), _postgres_cpu(self.postmaster)
+            began = cpu(process.pid), postgres_cpu(self.postmaster)
             while self.receiver.requests < self.sends or not await is_drained():
                 assert process.poll() is None, Path(log.name).read_text()
                 await asyncio.sleep(0.1)
-            ended = _cpu(process.pid), _postgres_cpu(self.postmaster)
+            ended = cpu(process.pid), postgres_cpu(self.postmaster)
         finally:
             process.terminate()
             process.wait()
@@ -190,7 +179,7 @@ async def _main(sends: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name, receiving() as receiver:
         folder = Path(name)
         with embedded.start(folder / "postgres") as server:
-            postmaster = int((folder / "postgres/cluster/data/postmaster.pid").read_text().split()[0])
+            postmaster = postmaster_of(folder / "postgres")
             began = time.monotonic()
             await _compare(Bench(receiver, postmaster, sends, folder), server.superuser_url, rounds)
             sys.stdout.write(f"{time.monotonic() - began:.0f} s\n")

@@ -28,7 +28,7 @@ from db.statement import Read, in_tenant
 from db.tables import event, inbox, notification
 from db.types import Filter
 
-_BYTES = 32_768
+_BYTES = 16_384
 _LARGE = ("body", "data")
 _EVENT_COLUMNS = ("seq", "kind", "notification_id", "ids", "up_to_seq", "at")
 
@@ -99,7 +99,7 @@ async def after(
 ) -> Mapping[After, Log]:
     """Read, in a service scope, at most `limit` events of each log with a higher seq.
 
-    There are fewer of large rows: no more follow once 32 KB, as stored, have been read of one log.
+    There are fewer of large rows: no more follow once 16 KB, as stored, have been read of one log.
     Rows carry event_*, the columns named, and of their notification as it is now: `deleted`, and whether
     it `matches` the filter (a deleted one does not).
     """

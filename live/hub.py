@@ -42,9 +42,12 @@ class Waiter:
 
     async def moved(self, patience: float | None = None) -> None:
         """Return after the next hint, or after `patience` seconds: of an inbox, the sweep has patience."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._woken.wait()
+        if patience is None:
+            await self._woken.wait()
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._woken.wait()
         self._woken.clear()
 
 

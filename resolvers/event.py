@@ -9,7 +9,7 @@ from uuid import UUID
 from db.event import After, Log
 from db.inbox import Head
 from db.session import Row
-from db.types import EventKind, Filter
+from db.types import EventKind, Filter, ReadState
 from resolvers import cursor
 from resolvers.context import Context
 from resolvers.filter import checked
@@ -96,6 +96,8 @@ class _Feed:
     ) -> None:
         self._ctx = ctx
         self._filter = filter
+        # To such a copy rows are new that an InboxRead only names.
+        self._wants_read = filter is not None and filter.read_state == ReadState.READ
         self._names = names
         self._stats_fields = stats_fields
 
@@ -124,6 +126,7 @@ class _Feed:
             place.epoch, place.seq = log.head.epoch, log.head.seq
             yield ResyncRequired(**await self._common(log.head, place, log.now), reason=reason)
             return
+        place.epoch = log.head.epoch
         for row in log.rows:
             place.seq = row.event_seq
             if not _is_silent(row):
@@ -131,6 +134,8 @@ class _Feed:
 
     async def _event(self, head: Head, place: _Place, row: Row) -> InboxEvent:
         common = await self._common(head, place, row.event_at)
+        if row.event_kind == EventKind.READ and self._wants_read:
+            return ResyncRequired(**common, reason="Many rows were read: they match only now.")
         if row.event_kind == EventKind.READ:
             return InboxRead(**common, ids=row.event_ids, up_to_seq=row.event_up_to_seq, read_at=row.event_at)
         if row.event_kind == EventKind.REMOVED or not row.matches:
@@ -166,7 +171,8 @@ def _broken(log: Log, place: _Place) -> str | None:
 
     Seqs have no holes, so a first event that is not the next one means that the log was cut.
     """
-    if place.epoch != log.head.epoch:
+    # At seq 0 a copy is empty, in whichever epoch: also the one that an inbox gets when it is made.
+    if place.seq and place.epoch != log.head.epoch:
         return "The inbox was restored since."
     if place.seq > log.head.seq:
         return "The cursor is ahead of the inbox."

@@ -253,7 +253,7 @@ async def _read_all(
     up_to_seq = ledger.seq(user_id)
     if up_to is not None:
         epoch, seq = cursor.moment(up_to, ctx.caller)
-        if epoch != ledger.epoch(user_id):
+        if seq and epoch != ledger.epoch(user_id):
             raise invalid_cursor()
         up_to_seq = min(up_to_seq, seq)
     everything = Filter(dismissed=Inclusion.INCLUDE)

@@ -112,11 +112,12 @@ async def _follow(ctx: Context, filter: Filter | None, wanted: Collection[str]) 
     Of what changes meanwhile nothing queues: what is sent is what is read then.
     """
     clock = asyncio.get_running_loop().time
+    id = stats_id(ctx.caller, filter)
     with ctx.hub.register(ctx.caller.tenant_id, ctx.caller.user_id) as waiter:
         last, sent_at = None, 0.0
         while True:
             head = await ctx.reads.heads.load(ctx.caller.tenant_id, ctx.caller.user_id)
-            current = await _current(ctx, head, filter, wanted)
+            current = await _current(ctx, id, head, filter, wanted)
             waiter.seen = (head.epoch, head.seq)
             if current != last:
                 last, sent_at = current, clock()
@@ -126,10 +127,12 @@ async def _follow(ctx: Context, filter: Filter | None, wanted: Collection[str]) 
             await asyncio.sleep(sent_at + MIN_INTERVAL_SECONDS - clock())
 
 
-async def _current(ctx: Context, head: Head, filter: Filter | None, wanted: Collection[str]) -> Stats:
+async def _current(
+    ctx: Context, id: str, head: Head, filter: Filter | None, wanted: Collection[str]
+) -> Stats:
     """Count what a filter shows now; without one, and without groups, the inbox's head says it."""
     known = (await known_types_only(ctx.reader, filter)).filter
     if known == Filter() and _GROUPED.isdisjoint(wanted):
-        return _ungrouped(stats_id(ctx.caller, filter), head.counters)
+        return _ungrouped(id, head.counters)
     lane = CountLane(ctx.caller.tenant_id, ctx.caller.user_id, known)
-    return _summed(stats_id(ctx.caller, filter), await ctx.reads.groups.load(lane, None))
+    return _summed(id, await ctx.reads.groups.load(lane, None))

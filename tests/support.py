@@ -202,6 +202,10 @@ class Socket:
                 elif "id" in message:
                     self._queues[message["id"]].put_nowait(message)
 
+    def abort(self) -> None:
+        """Lose the connection without a word."""
+        self._connection.transport.abort()
+
     async def closed(self, seconds: float = 5) -> tuple[int | None, str | None]:
         """Return the code and reason with which the server closes, which must be in time."""
         async with asyncio.timeout(seconds):
@@ -233,6 +237,12 @@ class Feed:
         assert message["type"] == "next", message
         assert not message["payload"].get("errors"), message
         return message["payload"]["data"]
+
+    def arrived(self) -> list[Any]:
+        """Return the data of the events that are there, which must be without errors."""
+        messages = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        assert all(it["type"] == "next" and not it["payload"].get("errors") for it in messages), messages
+        return [it["payload"]["data"] for it in messages]
 
     async def silent(self, seconds: float = 0.5) -> bool:
         """Tell whether nothing arrives for a while."""

@@ -199,6 +199,8 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         "http": HttpProtocol,
         "ws": WebSocketProtocol,
         "ws_max_size": settings.max_message_bytes,
+        # It would allocate 46 KB for each socket; what is said to most is a number.
+        "ws_per_message_deflate": False,
         "ws_ping_interval": _PING_SECONDS,
         "ws_ping_timeout": _PING_SECONDS,
         "timeout_graceful_shutdown": 10,

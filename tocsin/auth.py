@@ -5,14 +5,17 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import jwt
 from jwt import InvalidTokenError
 
 from resolvers.errors import ErrorCode, TocsinError, forbidden, unauthenticated
 from resolvers.principal import Principal, Role
-from tocsin.claims import Claims, check_parties, identity_of, json_object, key_id, lifetime
+from tocsin.claims import Claims, Identity, check_parties, identity_of, json_object, key_id, lifetime
 from tocsin.keys import Clock, ConfigurationError, hmac_key, key_source, load_or_create_secret
+from tocsin.recent import Recent
 from tocsin.settings import Settings
 
 __all__ = ["Authenticator", "ConfigurationError", "load_or_create_secret", "sign"]
@@ -21,11 +24,25 @@ MAX_TOKEN_CHARS = 8_192
 
 # RFC 7515, section 7.1: three parts, none empty, no padding, no white space.
 _COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_REMEMBERED_SECONDS = 3_600
+_REMEMBERED = 10_000
 _log = logging.getLogger(__name__)
+
+
+class _Verified(NamedTuple):
+    """What a good signature vouches for, and the key that it was checked with."""
+
+    kid: str | None
+    key: Any
+    claims: Claims
+    identity: Identity
 
 
 class Authenticator:
     """Verifies tokens with the one algorithm and key, or key set, of the settings; one per process.
+
+    A signature is checked once, as long as its key is the one that the settings have for it; when a token
+    begins and ends is looked at each time.
 
     `clock` gives Unix seconds for exp, iat and nbf; `monotonic` the age of fetched keys. Raises
     ConfigurationError when the settings do not fit together or a key is too weak.
@@ -40,6 +57,8 @@ class Authenticator:
         self._jws = jwt.PyJWS(
             [settings.jwt_algorithm], {"verify_signature": True, "enforce_minimum_key_length": True}
         )
+        # By hash: nobody finds tokens in a dump of this process's memory, and each entry is small.
+        self._verified = Recent[bytes, _Verified](_REMEMBERED_SECONDS, _REMEMBERED)
 
     async def principal(self, token: str, tenant: str | None = None) -> Principal:
         """Return who sent `token`, in the tenant they asked for or the only one they have.
@@ -48,25 +67,34 @@ class Authenticator:
         UNAUTHENTICATED, always with the same text; TENANT_REQUIRED; or FORBIDDEN for a foreign tenant.
         """
         try:
-            claims = await self._verified_claims(token)
+            _kid, _key, claims, identity = await self._known(token)
             issued_at, expires_at = lifetime(claims, self._clock(), self._settings.jwt_leeway_seconds)
-            identity = identity_of(claims, self._settings)
         except jwt.PyJWTError as reason:
             _log.debug("Token refused: %s", reason)
             raise unauthenticated() from None
         chosen = chosen_tenant(identity.tenants, tenant)
         return Principal(chosen, identity.user, identity.roles, expires_at, issued_at)
 
-    async def _verified_claims(self, token: str) -> Claims:
+    async def _known(self, token: str) -> _Verified:
+        """Return what was verified of a token, and verify it if that is not known or its key has changed."""
         if len(token) > MAX_TOKEN_CHARS or not _COMPACT.fullmatch(token):
             raise InvalidTokenError("not a compact JWS, or too long")
-        algorithm = self._settings.jwt_algorithm
-        key = await self._keys.key(key_id(token, algorithm))
+        digest, stamp = sha256(token.encode()).digest(), self._verified.stamp()
+        known = self._verified.get(digest)
+        kid = known.kid if known else key_id(token, self._settings.jwt_algorithm)
+        key = await self._keys.key(kid)
         if key is None:
             raise InvalidTokenError("no key with this id")
-        claims = json_object(self._jws.decode(token, key, algorithms=[algorithm]))
+        if known is None or known.key is not key:
+            known = self._verify(token, kid, key)
+            self._verified.put(digest, known, stamp)
+        return known
+
+    def _verify(self, token: str, kid: str | None, key: Any) -> _Verified:
+        claims = json_object(self._jws.decode(token, key, algorithms=[self._settings.jwt_algorithm]))
         check_parties(claims, self._settings)
-        return claims
+        dates: Claims = {name: claims[name] for name in ("iat", "nbf", "exp") if name in claims}
+        return _Verified(kid, key, dates, identity_of(claims, self._settings))
 
 
 def sign(

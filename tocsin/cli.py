@@ -19,6 +19,7 @@ import asyncpg
 import typer
 from uvicorn.loops.auto import auto_loop_factory
 
+from db import epoch
 from db.migrate import is_current, newest
 from db.session import Database, open_database
 from delivery import reconcile as reconciling
@@ -262,6 +263,23 @@ async def _rotate_keys(settings: Settings) -> rotation.Report:
     vault = secret_vault(settings)
     async with _hub_and_database(settings) as (_hub, database):
         return await rotation.rotate(database, vault)
+
+
+@app.command("new-epoch")
+def new_epoch() -> None:
+    """After a restore or a failover that lost something: let clients read their inboxes again.
+
+    As the tables' owner (TOCSIN_OWNER_DATABASE_URL). Safe to run again, also while servers run.
+    """
+    with plain_errors(), environment(Settings()) as settings:
+        begun = asyncio.run(_new_epoch(settings))
+    typer.echo(f"{begun.inboxes} inboxes of {begun.tenants} tenants are in a new epoch.")
+
+
+async def _new_epoch(settings: Settings) -> epoch.Begun:
+    async with open_database(url(settings.owner_database_url), size=1, role=None) as database:
+        await _require_current(database)
+        return await epoch.begin(database)
 
 
 @asynccontextmanager

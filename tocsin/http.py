@@ -4,7 +4,7 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 (graphql-transport-ws) and of enisdenjo/graphql-sse (distinct connections).
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,7 @@ from typing import Any, cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter
@@ -94,11 +95,23 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
+        self._serve_sockets(connect)
         self._seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
         self._cookie = settings.auth_cookie
         self._ide = ide.read_bytes() if ide else None
         self._ide_policy = ide_policy
+
+    def _serve_sockets(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        """Serve sockets from a plain route: FastAPI's would hold what it injects as long as they live."""
+
+        async def serve(socket: WebSocket) -> None:
+            connection = await connect()
+            connection.request = socket
+            await self.run(socket, connection)
+
+        self.routes[:] = [route for route in self.routes if not isinstance(route, WebSocketRoute)]
+        self.add_websocket_route("/graphql", serve)
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
         """Answer a request, or serve a socket until it closes."""

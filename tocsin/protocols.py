@@ -7,6 +7,7 @@ may be lost in a reset and carries no hint when to come back.
 import asyncio
 import json
 import random
+import socket
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -20,6 +21,7 @@ PATIENCE_SECONDS = 20.0
 RETURN_WITHIN_MS = 2_000
 """Clients that are sent away come back spread over this time."""
 
+_UNSENT_BYTES = 16_384
 _SERVICE_RESTART = 1012  # RFC 6455 7.4.2 and IANA's registry
 _GOODBYE_SECONDS = 5.0
 _LEAVING = "leaving"
@@ -54,6 +56,9 @@ class _Patient(asyncio.Protocol):
         """Take whatever the kernel has not taken for waiting: what is being closed may wait, too."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(0)
+        # Or the kernel takes, and holds, megabytes for a client that reads nothing: thousands of badges.
+        if option := getattr(socket, "TCP_NOTSENT_LOWAT", None):  # not on Windows
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -110,6 +115,8 @@ class WebSocketProtocol(_Patient, WebSocketsSansIOProtocol):
         if self._said_goodbye:
             raise ClientDisconnected
         await super().send(message)
+        # Its caller waits, too, and would keep alive what is already in the transport.
+        message.pop("text", None)
         await self.writable.wait()
 
     def keepalive_timeout(self) -> None:

@@ -40,7 +40,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self.closed:
             raise WebSocketDisconnected
         try:
-            await self.ws.send_text(encode(message).decode())
+            # Not send_text: it would hold the text until the client takes it.
+            await self.ws.send({"type": "websocket.send", "text": encode(message).decode()})
         except WebSocketDisconnect as error:
             raise WebSocketDisconnected from error
 
@@ -92,6 +93,7 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
             refusal = expected(error, self.context.request_id)
             await self.websocket.close(_CLOSE_CODES.get(refusal.code, 4400), refusal.code.value)
         if self.connection_acknowledged:
+            self.connection_init_timeout_task = None  # cancelled, it would hold its frames
             self._rest()
             if self.context.principal and not self.ending:
                 self.ending = asyncio.create_task(self._end_with(self.context.principal))

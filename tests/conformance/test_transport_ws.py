@@ -23,6 +23,15 @@ async def test_other_subprotocols_are_refused(plain: Site, protocols: list[Subpr
         assert await wire.closed() == (4406, "Subprotocol not acceptable")
 
 
+async def test_nothing_is_compressed(plain: Site) -> None:
+    """A client that offers permessage-deflate does not get it: it would allocate 46 KB a socket."""
+    async with plain.socket() as wire:
+        assert wire.socket.request is not None
+        assert wire.socket.response is not None
+        assert "permessage-deflate" in wire.socket.request.headers["Sec-WebSocket-Extensions"]
+        assert "Sec-WebSocket-Extensions" not in wire.socket.response.headers
+
+
 async def test_a_silent_socket_is_closed(plain: Site) -> None:
     """A socket that does not introduce itself in time closes with 4408."""
     async with plain.socket(init=False) as wire:

@@ -552,6 +552,24 @@ async def test_time_passes_only_by_the_clock() -> None:
         await verifier.principal(GOOD)
 
 
+async def test_a_signature_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered is that very token: with another signature it is checked, and refused."""
+    verifier, checked = authenticator(), list[str]()
+    decode = verifier._jws.decode
+
+    def counted(token: str, *given: Any, **named: Any) -> Any:
+        checked.append(token)
+        return decode(token, *given, **named)
+
+    monkeypatch.setattr(verifier._jws, "decode", counted)
+    assert await verifier.principal(GOOD) == await verifier.principal(GOOD)
+    forged = f"{HEAD}.{BODY}.{b64(bytes(32))}"
+    for _attempt in range(2):
+        with pytest.raises(TocsinError):
+            await verifier.principal(forged)
+    assert checked == [GOOD, forged, forged]
+
+
 WEAK_RSA = rsa.generate_private_key(65537, 1024)
 MISCONFIGURED: dict[str, dict[str, Any]] = {
     "secret of 31 bytes": {"jwt_secret": "x" * 31},
