@@ -35,7 +35,8 @@ test: install ## Run the tests; the resolvers' a second time with the database a
 	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
-soak: install ## Kill workers, servers and Postgres while they deliver, at full size; takes more than half an hour
+soak: install ## Compare plans with graphql-core; kill workers, servers and Postgres at full size; takes an hour
+	.venv/bin/python -m tests.schema.compiled.soak
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
 	.venv/bin/python -m tests.live.soak_badges

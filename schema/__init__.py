@@ -11,10 +11,10 @@ from resolvers.errors import ErrorCode
 from schema import enums
 from schema.agent import AgentMutation
 from schema.channel import ChannelMutation, ChannelQuery
+from schema.compiled import CompiledExecutor, Documents
 from schema.delivery import DeliveryMutation, DeliveryQuery
 from schema.dispatch import DispatchQuery
 from schema.event import EVENTS, Subscription
-from schema.executor import ForgettingExecutor
 from schema.notification import NotificationMutation, NotificationQuery
 from schema.notification_type import NotificationTypeMutation, NotificationTypeQuery
 from schema.notify import NotifyMutation, NotifyQuery
@@ -70,9 +70,9 @@ def build(
         Mutation,
         Subscription,
         types=[*EVENTS, ErrorCode],
-        extensions=list(extensions),
+        extensions=[*extensions, Documents],
         config=StrawberryConfig(scalar_map=SCALARS),
-        execution_context_class=ForgettingExecutor,
+        execution_context_class=CompiledExecutor,
     )
     _drop_null_defaults(schema)
     return schema

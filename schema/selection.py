@@ -15,6 +15,14 @@ def selected(info: Info, *path: str) -> frozenset[str]:
     Fragments are followed whatever their type and directives: asking for too much is harmless.
     """
     raw: Any = info._raw_info  # noqa: SLF001  Strawberry has no other way to the nodes
+    # The nodes of a compiled operation stay the same in all its runs.
+    memo: dict[Any, frozenset[str]] = getattr(raw.field_nodes, "memo", {})
+    if path not in memo:
+        memo[path] = _selected(raw, path)
+    return memo[path]
+
+
+def _selected(raw: Any, path: Iterable[str]) -> frozenset[str]:
     nodes: Iterable[FieldNode] = raw.field_nodes
     for name in path:
         nodes = _children(nodes, raw.fragments)[name]

@@ -1,7 +1,9 @@
 """The house's rules about its own source: who imports whom, where SQL is, and how long anything may be."""
 
 import ast
+import copy
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -106,6 +108,29 @@ def test_the_picture_has_no_circle() -> None:
     stacked = list(BELOW)
     for room, below in BELOW.items():
         assert below <= {*stacked[stacked.index(room) + 1 :]}, room
+
+
+def test_the_compiled_path_stands_alone() -> None:
+    """It knows Strawberry and graphql-core, and nothing of this application; and it is short."""
+    modules = {path: tree for path, tree in _modules("schema").items() if "/compiled/" in path}
+    ours = {path: {*_imports(tree)} for path, tree in modules.items()}
+    known = {*sys.stdlib_module_names, "strawberry", "graphql"}
+    assert {
+        (path, name)
+        for path, names in ours.items()
+        for name in names
+        if name.split(".")[0] not in known and not name.startswith("schema.compiled")
+    } == set()
+    lines = sum(len(ast.unparse(_without_docstrings(tree)).splitlines()) for tree in modules.values())
+    assert 300 < lines < 600
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    found = copy.deepcopy(tree)
+    for node in ast.walk(found):
+        if isinstance(node, ast.Module | ast.ClassDef | FunctionNode) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return found
 
 
 def test_the_check_sees_every_kind_of_import() -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from graphql import GraphQLError, OperationDefinitionNode
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from starlette.requests import HTTPConnection
 from strawberry.extensions import SchemaExtension
 from strawberry.fastapi import BaseContext
@@ -83,10 +83,11 @@ class OperationScope(SchemaExtension):
     def on_validate(self) -> Iterator[None]:
         """Refuse what Strawberry would let pass, and tell validation errors from all others by a code."""
         context = self.execution_context
-        mistake = None if context.pre_execution_errors else self._mistake()
-        if mistake:
-            extensions = {"code": ErrorCode.BAD_USER_INPUT.value}
-            context.pre_execution_errors = [GraphQLError(mistake, extensions=extensions)]
+        name = context._provided_operation_name  # noqa: SLF001
+        if not context.pre_execution_errors and (
+            error := mistake(context.graphql_document, context.query or "", context.variables, name)
+        ):
+            context.pre_execution_errors = [error]
         yield
         for error in context.pre_execution_errors or ():
             error.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED.value, **(error.extensions or {})}
@@ -97,18 +98,21 @@ class OperationScope(SchemaExtension):
             result.errors = [public(error, self.connection.request_id) for error in result.errors]
         yield
 
-    def _mistake(self) -> str | None:
-        context = self.execution_context
-        document = context.graphql_document
-        if document is None:
-            return None
-        operations = [it for it in document.definitions if isinstance(it, OperationDefinitionNode)]
-        # Strawberry runs the first of several where the specification wants a name.
-        if len(operations) > 1 and context._provided_operation_name is None:  # noqa: SLF001
-            return "Must provide operationName: the document has several operations."
-        if limits.holds_nul(context.query or "", document, context.variables):
-            return "Strings must not contain U+0000."
-        return None
+
+def mistake(
+    document: DocumentNode | None, text: str, variables: dict[str, Any] | None, name: str | None
+) -> GraphQLError | None:
+    """Return what is wrong with a valid document's operation; what Strawberry would let pass."""
+    found = document and _mistake(document, text, variables, name)
+    return GraphQLError(found, extensions={"code": ErrorCode.BAD_USER_INPUT.value}) if found else None
+
+
+def _mistake(document: DocumentNode, text: str, variables: Any, name: str | None) -> str | None:
+    operations = sum(isinstance(it, OperationDefinitionNode) for it in document.definitions)
+    # Strawberry runs the first of several where the specification wants a name.
+    if operations > 1 and name is None:
+        return "Must provide operationName: the document has several operations."
+    return "Strings must not contain U+0000." if limits.holds_nul(text, document, variables) else None
 
 
 class Credentials(NamedTuple):

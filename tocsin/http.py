@@ -46,6 +46,7 @@ from tocsin.errors import (
     refuse,
     respond,
 )
+from tocsin.operation import execute
 from tocsin.seats import Seats
 from tocsin.settings import Settings
 from tocsin.socket import Socket, SocketAdapter
@@ -161,13 +162,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         allowed: Collection[OperationType],
         accept: Accept,
     ) -> Response:
-        result = await self.schema.execute(
-            asked.query,
-            variable_values=asked.variables,
-            context_value=connection,
-            operation_name=asked.operation_name,
-            allowed_operation_types=allowed,
-        )
+        result = await execute(self.schema, asked, connection, allowed)
         return respond(payload(result.data, result.errors, connection.request_id), accept)
 
     async def _stream(

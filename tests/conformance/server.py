@@ -18,6 +18,7 @@ from strawberry.scalars import JSON
 
 from resolvers.errors import ErrorCode, TocsinError, bad_input, forbidden, unauthenticated
 from resolvers.principal import Principal, Role
+from schema.compiled import CompiledExecutor, Documents
 from schema.limits import Limits, QueryLimits
 from tocsin.app import server_options
 from tocsin.connection import OperationScope
@@ -178,7 +179,11 @@ def make_app(tokens: Tokens, settings: Settings | None = None, **page: Any) -> F
     settings = settings or Settings()
     limits = Limits(settings.max_depth, settings.max_aliases, settings.max_fields, 50, settings.max_tokens)
     schema = strawberry.Schema(
-        Query, Mutation, Subscription, extensions=[OperationScope, partial(QueryLimits, limits)]
+        Query,
+        Mutation,
+        Subscription,
+        extensions=[OperationScope, partial(QueryLimits, limits), Documents],
+        execution_context_class=CompiledExecutor,
     )
     app = FastAPI(openapi_url=None)
     app.include_router(

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 from graphql.execution.collect_fields import FieldDetails
 
-from schema.executor import ForgettingExecutor
+from schema.compiled import CompiledExecutor
 
 
 @strawberry.type
@@ -43,7 +43,7 @@ def remembered() -> int:
 
 async def test_what_was_collected_for_an_event_is_forgotten() -> None:
     """After 500 events no more is remembered than after 10."""
-    schema = strawberry.Schema(Query, subscription=Subscription, execution_context_class=ForgettingExecutor)
+    schema = strawberry.Schema(Query, subscription=Subscription, execution_context_class=CompiledExecutor)
     results = await schema.subscribe("subscription { events { number } }")
     sizes = [remembered() async for result in results if _number(result.data) in {10, 499}]
     assert len(sizes) == 2

@@ -1,0 +1,46 @@
+"""One operation over HTTP: the long way while its document is new, and then the short one."""
+
+from collections.abc import Collection
+from typing import Any
+
+from graphql import DocumentNode, ExecutionResult
+from strawberry.http import GraphQLRequestData
+from strawberry.schema import BaseSchema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+from strawberry.utils.operation import get_operation_type
+
+from schema import compiled
+from tocsin.connection import Connection, mistake
+
+
+async def execute(
+    schema: BaseSchema, asked: GraphQLRequestData, connection: Connection, allowed: Collection[OperationType]
+) -> Any:
+    """Return the result of an operation, as Strawberry would with its extensions.
+
+    A document is remembered when they had nothing against it; what depends on more is asked each time.
+    """
+    document = compiled.valid(schema, asked.query or "")
+    if document is None:
+        return await schema.execute(
+            asked.query,
+            variable_values=asked.variables,
+            context_value=connection,
+            operation_name=asked.operation_name,
+            allowed_operation_types=allowed,
+        )
+    _require_allowed(document, asked.operation_name, allowed)
+    if error := mistake(document, asked.query or "", asked.variables, asked.operation_name):
+        return ExecutionResult(None, [error])
+    context = connection.operation()
+    return await compiled.execute(schema, document, asked.variables, context, asked.operation_name)
+
+
+def _require_allowed(document: DocumentNode, name: str | None, allowed: Collection[OperationType]) -> None:
+    try:
+        type = get_operation_type(document, name)
+    except RuntimeError as error:
+        raise CannotGetOperationTypeError(name) from error
+    if type not in allowed:
+        raise InvalidOperationTypeError(type)
