@@ -14,7 +14,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from schema.compiled import CompiledExecutor
 from schema.compiled.plan import Plan
 
-TICKS = 10
+TICKS = 50
 """What is abandoned by an error goes on in the background, and is to be compared, too."""
 
 
@@ -68,7 +68,7 @@ async def answer(
     errors = errors if isinstance(context, Noted) else sorted(errors, key=str)
     body = orjson.dumps([result.data, errors])
     has_data = any(it is not None for it in (result.data or {}).values())
-    return Answer(body, context.calls if isinstance(context, Noted) else [], has_data)
+    return Answer(body, list(context.calls) if isinstance(context, Noted) else [], has_data)
 
 
 async def difference(
