@@ -4,7 +4,7 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 (graphql-transport-ws) and of enisdenjo/graphql-sse (distinct connections).
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter
@@ -81,7 +81,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise ValueError("The schema needs the OperationScope extension.")
         quieten_strawberry()
 
-        async def connect() -> Connection:
+        def connect() -> Connection:
             return Connection(new_operation, lost, settings.idle_timeout_seconds)
 
         super().__init__(
@@ -95,23 +95,32 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
-        self._serve_sockets(connect)
+        self._serve_plainly(connect)
         self._seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
         self._cookie = settings.auth_cookie
         self._ide = ide.read_bytes() if ide else None
         self._ide_policy = ide_policy
 
-    def _serve_sockets(self, connect: Callable[[], Awaitable[Connection]]) -> None:
-        """Serve sockets from a plain route: FastAPI's would hold what it injects as long as they live."""
+    def _serve_plainly(self, connect: Callable[[], Connection]) -> None:
+        """Serve from plain routes.
+
+        What FastAPI injects costs a request more than the badge itself, and a socket would hold it as long as it
+        lives.
+        """
+
+        async def answer(request: Request) -> Any:
+            connection = connect()
+            connection.request = request
+            return await self.run(request, connection)
 
         async def serve(socket: WebSocket) -> None:
-            connection = await connect()
+            connection = connect()
             connection.request = socket
             await self.run(socket, connection)
 
-        self.routes[:] = [route for route in self.routes if not isinstance(route, WebSocketRoute)]
-        self.add_websocket_route("/graphql", serve)
+        route = Route("/graphql", answer, methods=["GET", "POST"], include_in_schema=False)
+        self.routes[:] = [route, WebSocketRoute("/graphql", serve)]
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
         """Answer a request, or serve a socket until it closes."""
@@ -124,6 +133,8 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             return refuse(expected(error, context.request_id), accept)
 
     async def _answer(self, request: Request, connection: Connection, accept: Accept) -> Response:
+        if request.method == "HEAD":  # which Starlette lets in with GET
+            raise StatusError(405, "Ask with GET or POST.", {"Allow": "GET, POST"})
         if request.method == "GET" and accept.page and (self._ide or "query" not in request.query_params):
             return self._page()
         if not accept.json and not accept.events:

@@ -73,6 +73,15 @@ async def test_get_runs_no_mutation(plain: Site) -> None:
     assert '"data"' not in stream.text
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH"])
+async def test_other_methods_run_nothing(plain: Site, method: str) -> None:
+    """They are 405 and name those there are, whatever they carry."""
+    response = await plain.client.request(method, "/graphql", params={"query": "mutation { serial }"})
+    assert response.status_code == 405
+    assert {it.strip() for it in response.headers["allow"].split(",")} >= {"GET", "POST"}
+    assert "data" not in response.text
+
+
 async def test_subscriptions_stream_where_events_are_acceptable(plain: Site) -> None:
     """A subscription is an event stream to who takes one, by GET too, and 406 to others."""
     assert problem(await plain.post("subscription { ticks }", NEWER)) == (406, "BAD_USER_INPUT")
