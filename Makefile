@@ -32,7 +32,7 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' a second time with the database alone isolating
-	.venv/bin/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest -n 2 --dist loadfile
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
 
 soak: install ## Compare plans with graphql-core; kill workers, servers and Postgres at full size; takes an hour

@@ -26,13 +26,6 @@ from resolvers.principal import Role
 from tests.support import Api, Urls, provision, running_server, test_settings
 from tocsin.settings import Settings
 
-_LONG = ("tests/delivery", "tests/live", "tests/tocsin", "tests/clients", "tests/test_rights")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that start processes: at the end they would be waited for alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
-
 
 @pytest.fixture(scope="session")
 def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
