@@ -37,7 +37,7 @@ async def test_worker_stopped_past_its_lease(own_urls: Urls, tmp_path: Path) -> 
 async def test_servers_killed(own_urls: Urls, tmp_path: Path) -> None:
     """Clients that retry calls with keys lose none and double none."""
     with deployed(own_urls, tmp_path, **SHORT) as site:
-        told = _told(await soak.kill_api(site, 200, every=3))
+        told = _told(await soak.kill_api(site, 200, every=1))
     assert told["kills"] >= 1
     assert (told["acknowledged notify calls"], told["suppressed"]) == (200, 8)
 

@@ -165,7 +165,7 @@ async def settled(verifier: Authenticator) -> None:
 
 
 @asynccontextmanager
-async def no_stall(seconds: float = 0.3) -> AsyncIterator[None]:
+async def no_stall(seconds: float = 1.0) -> AsyncIterator[None]:
     """Assert that the event loop never pauses for longer."""
     gaps: list[float] = []
 
