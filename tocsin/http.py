@@ -81,21 +81,17 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise ValueError("The schema needs the OperationScope extension.")
         quieten_strawberry()
 
-        def connect() -> Connection:
-            return Connection(new_operation, lost, settings.idle_timeout_seconds)
-
         super().__init__(
             schema,
             "/graphql",
             graphql_ide=None,
-            context_getter=connect,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=settings.init_timeout_seconds),
             max_subscriptions_per_connection=settings.max_operations_per_socket,
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
-        self._serve_plainly(connect)
+        self._serve_plainly(lambda: Connection(new_operation, lost, settings.idle_timeout_seconds))
         self._seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
         self._cookie = settings.auth_cookie
@@ -109,17 +105,12 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         lives.
         """
 
-        async def answer(request: Request) -> Any:
+        async def serve(request: Any) -> Any:
             connection = connect()
             connection.request = request
             return await self.run(request, connection)
 
-        async def serve(socket: WebSocket) -> None:
-            connection = connect()
-            connection.request = socket
-            await self.run(socket, connection)
-
-        route = Route("/graphql", answer, methods=["GET", "POST"], include_in_schema=False)
+        route = Route("/graphql", serve, methods=["GET", "POST"], include_in_schema=False)
         self.routes[:] = [route, WebSocketRoute("/graphql", serve)]
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
