@@ -1,6 +1,6 @@
-"""Tocsin's worker against workers on pgqueuer, with the same sends and the same sender: `make bench-delivery`.
+"""Tocsin's worker against workers on pgqueuer, with the same sends: `make bench-delivery`.
 
-See bench.pgqueuer_worker for what theirs do: "whole" is the same work, "bare" only sends.
+See bench.pgqueuer_worker for what theirs do: "whole" is the same work, "bare" and "httpx" only send.
 
 Both drain what is there when they start; the time is from the first request that the receiver gets to the
 last, the CPU that of the worker and of Postgres from the first request until all is written down.
@@ -157,7 +157,7 @@ async def _compare(bench: Bench, superuser_url: str, rounds: int) -> None:
         eye = await asyncpg.connect(urls.superuser)
         for _ in range(rounds):
             runs["tocsin"].append(await tocsin(bench, urls, eye))
-            for kind, batch in product(("whole", "bare"), BATCHES):
+            for kind, batch in product(("whole", "httpx", "bare"), BATCHES):
                 runs[f"pgqueuer {kind}, batches of {batch}"].append(
                     await pgqueuer(bench, urls, eye, kind, batch)
                 )

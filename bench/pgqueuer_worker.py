@@ -1,8 +1,11 @@
-"""Workers on pgqueuer that send with Tocsin's own sender: bare|whole DATABASE_URL CONCURRENCY BATCH.
+"""Workers on pgqueuer: httpx|bare|whole DATABASE_URL CONCURRENCY BATCH.
 
-bare: a job holds all that is sent, the channel's secret too, and nothing is written but that it is done.
-whole: a job names a delivery; its message, channel and preferences are read, and the attempt is written, under
-row level security, as Tocsin's worker does. That is what it would be to have pgqueuer in place of our outbox.
+httpx: a job holds all that is sent, the channel's secret too, and nothing is written but that it is done; it is
+sent by httpx, to whatever address it names. That is what one writes who has pgqueuer and nothing of ours.
+bare: the same, but with Tocsin's own sender.
+whole: with that sender, too; a job names a delivery; its message, channel and preferences are read, and the
+attempt is written, under row level security, as Tocsin's worker does. That is what it would be to have pgqueuer in
+place of our outbox.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
+import httpx
 import orjson
 import uvloop
 from pgqueuer import PgQueuer
@@ -24,11 +28,12 @@ from sqlalchemy import Integer, Uuid, bindparam, text
 import db.outbox
 from db.session import WORKER_ROLE, Database, Scope, open_database
 from db.statement import TENANT_ID, Write
+from delivery import signature
 from delivery.http import HttpClient
 from delivery.opening import decided
 from delivery.parcel import Message, Parcel, Recipient
 from delivery.sender import Sent
-from delivery.webhook import WebhookSender
+from delivery.webhook import WebhookSender, payload
 from resolvers.layers import Choices
 from resolvers.vault import Vault
 from tocsin.keys import secret_vault
@@ -61,11 +66,18 @@ async def _send(sender: WebhookSender, parcel: Parcel) -> Sent:
     return result
 
 
-async def _bare(sender: WebhookSender, job: Job) -> None:
+def _parcel(job: Job) -> Parcel:
     said = orjson.loads(job.payload or b"")
     message = Message(UUID(said["id"]), "build.done", "build", "NORMAL", "A build", "", _SAID_AT)
-    parcel = Parcel(UUID(said["id"]), said["tenant"], Recipient(said["user"]), said["config"], [message])
-    await _send(sender, parcel)
+    return Parcel(UUID(said["id"]), said["tenant"], Recipient(said["user"]), said["config"], [message])
+
+
+async def _httpx(client: httpx.AsyncClient, job: Job) -> None:
+    parcel = _parcel(job)
+    body = orjson.dumps(payload(parcel))
+    signed = signature.headers(str(parcel.id), int(time.time()), body, [parcel.config["secret"]])
+    headers = {"Content-Type": "application/json", **signed}
+    (await client.post(parcel.config["url"], content=body, headers=headers)).raise_for_status()
 
 
 async def _whole(sender: WebhookSender, database: Database, vault: Vault, job: Job) -> None:
@@ -83,12 +95,16 @@ async def _whole(sender: WebhookSender, database: Database, vault: Vault, job: J
 
 async def _main(kind: str, url: str, concurrency: int, batch: int) -> None:
     async with AsyncExitStack() as stack:
+        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+        client = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=15))
         sender = WebhookSender(await stack.enter_async_context(HttpClient(allow_private=True)))
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=2, max_size=CONNECTIONS))
         queue = PgQueuer(AsyncpgPoolDriver(pool))
-        handle: Callable[[Job], Awaitable[None]]
-        if kind == "bare":
-            handle = lambda job: _bare(sender, job)  # noqa: E731
+        handle: Callable[[Job], Awaitable[object]]
+        if kind == "httpx":
+            handle = lambda job: _httpx(client, job)  # noqa: E731
+        elif kind == "bare":
+            handle = lambda job: _send(sender, _parcel(job))  # noqa: E731
         else:
             database = await stack.enter_async_context(open_database(url, size=CONNECTIONS, role=WORKER_ROLE))
             vault = secret_vault(Settings())

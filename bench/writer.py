@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import cycle, groupby
 
 from bench.sockets import Caller
 from db.draft import create
@@ -62,9 +62,11 @@ class Writer:
         tenants = _by_tenant(self.callers)
         groups = [it[first : first + together] for it in tenants for first in range(0, len(it), together)]
         began, changed = loop.time(), 0
-        while loop.time() < began + seconds:
-            await self.change(groups[changed // together % len(groups)])
-            changed += together
+        for group in cycle(groups):
+            if loop.time() >= began + seconds:
+                break
+            await self.change(group)
+            changed += len(group)
             await asyncio.sleep(began + changed / rate - loop.time())
         return changed
 

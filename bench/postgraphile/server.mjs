@@ -1,4 +1,5 @@
-// A PostGraphile with one subscription, the badge: server.mjs DATABASE_URL JWT_SECRET POOL_SIZE. Prints its port.
+// A PostGraphile of Tocsin's tables, with the badge to read and to watch: server.mjs DATABASE_URL JWT_SECRET POOL_SIZE.
+// Prints its port.
 import { createServer } from "node:http";
 import jwt from "jsonwebtoken";
 import { postgraphile } from "postgraphile";
@@ -13,13 +14,18 @@ const [connectionString, secret, poolSize] = process.argv.slice(2);
 // A change of an inbox says that it changed; its row is read again for who subscribed.
 const badge = extendSchema((build) => {
   const { inbox } = build.input.pgRegistry.pgResources;
+  const mine = () => inbox.get({ tenant_id: context().get("tenant"), user_id: context().get("user") });
   return {
     typeDefs: gql`
+      extend type Query {
+        stats: Inbox
+      }
       extend type Subscription {
         stats: Inbox
       }
     `,
     objects: {
+      Query: { plans: { stats: mine } },
       Subscription: {
         plans: {
           stats: {
@@ -27,9 +33,7 @@ const badge = extendSchema((build) => {
               const topic = lambda(context().get("topic"), (topic) => topic);
               return listen(context().get("pgSubscriber"), topic, (event) => event, lambda(topic, () => ""));
             },
-            plan() {
-              return inbox.get({ tenant_id: context().get("tenant"), user_id: context().get("user") });
-            },
+            plan: mine,
           },
         },
       },
@@ -47,15 +51,22 @@ const verified = (headers) =>
 const preset = {
   extends: [PostGraphileAmberPreset],
   plugins: [badge],
+  // It offers no order or condition by columns that no whole index begins with; a partial one serves an inbox.
+  disablePlugins: ["PgIndexBehaviorsPlugin"],
   pgServices: [
-    makePgService({ connectionString, schemas: ["tocsin"], pubsub: true, poolConfig: { max: Number(poolSize) } }),
+    makePgService({
+      connectionString,
+      schemas: ["tocsin"],
+      pubsub: true,
+      poolConfig: { max: Number(poolSize), idleTimeoutMillis: 0 },
+    }),
   ],
   grafserv: { websockets: true, graphiql: false, watch: false },
   grafast: {
     explain: false,
     // Row level security is Tocsin's own.
     context(request) {
-      const { tenant, sub } = verified(request.ws.connectionParams);
+      const { tenant, sub } = verified(request.ws?.connectionParams ?? request.node.req.headers);
       return {
         tenant,
         user: sub,
