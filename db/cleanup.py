@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from db import inbox as inboxes
+from db.mark import READ_AT
 from db.notification import delete as delete_softly
 from db.session import Source, Transaction
 from db.settings import Settings
@@ -95,7 +96,7 @@ _USERS_WITH_OLD_ROWS = Read(
     .order_by(inbox.c.user_id)
 )
 _OLD_ROWS = Write(
-    select(_n.id, _n.user_id, _n.type, _n.category, _n.read_at, _n.dismissed_at)
+    select(_n.id, _n.user_id, _n.type, _n.category, READ_AT, _n.dismissed_at)
     .where(owned(notification), _n.deleted_at.is_(None), _n.created_at < _days_ago(_inbox_days))
     .order_by(_n.created_at)
     .limit(_LIMIT)

@@ -68,7 +68,7 @@ def _after_statement(shape: Shape, names: tuple[str, ...]) -> Read:
     facts = (
         func.now().label("now"),
         or_(notification.c.id.is_(None), notification.c.deleted_at.is_not(None)).label("deleted"),
-        and_(notification.c.id.is_not(None), *row_conditions(shape)).label("matches"),
+        and_(notification.c.id.is_not(None), *row_conditions(shape, wanted.c.reader)).label("matches"),
     )
     earlier = func.sum(_size(names)).over(
         partition_by=(wanted.c.reader, wanted.c.after), order_by=events.c.seq, rows=(None, -1)

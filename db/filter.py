@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, DateTime, Text, Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from db.mark import is_unread
 from db.tables import inbox_count, notification
 from db.types import Filter, Inclusion, ReadState
 
@@ -24,7 +25,6 @@ _WHEN_GIVEN: dict[str, ColumnElement[bool]] = {
     "created_after": _n.created_at > bindparam("created_after", type_=DateTime(timezone=True)),
     "created_before": _n.created_at < bindparam("created_before", type_=DateTime(timezone=True)),
 }
-_READ_STATE = {ReadState.UNREAD: _n.read_at.is_(None), ReadState.READ: _n.read_at.is_not(None)}
 _DISMISSED = {Inclusion.EXCLUDE: _n.dismissed_at.is_(None), Inclusion.ONLY: _n.dismissed_at.is_not(None)}
 
 
@@ -61,11 +61,12 @@ def _given(filter: Filter) -> dict[str, Any]:
     return {name: value for name in _WHEN_GIVEN if (value := getattr(filter, name))}
 
 
-def row_conditions(shape: Shape) -> list[ColumnElement[bool]]:
-    """Return what a notification must satisfy; deleted rows never do."""
-    conditions = [_n.deleted_at.is_(None)]
-    if shape.read_state in _READ_STATE:
-        conditions.append(_READ_STATE[shape.read_state])
+def row_conditions(shape: Shape, user_id: ColumnElement[str] | None = None) -> list[ColumnElement[bool]]:
+    """Return what a notification must satisfy; deleted rows never do. user_id: as in `is_unread`."""
+    conditions: list[ColumnElement[bool]] = [_n.deleted_at.is_(None)]
+    if shape.read_state != ReadState.ALL:
+        unread = is_unread(user_id)
+        conditions.append(unread if shape.read_state == ReadState.UNREAD else ~unread)
     if shape.dismissed in _DISMISSED:
         conditions.append(_DISMISSED[shape.dismissed])
     return conditions + [_WHEN_GIVEN[name] for name in shape.given]

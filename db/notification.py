@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.filter import Shape, row_conditions, shape_of, values_of
 from db.inbox import Head, Ledger, head_columns, head_of, unnest
+from db.mark import READ_AT, UPDATED_AT, is_unread
 from db.session import Row, Source, Transaction
 from db.statement import Read, Write, in_tenant, owned
 from db.stats import total_of
@@ -42,6 +43,8 @@ _type_icon = (
 )
 _COLUMNS: dict[str, ColumnElement[Any]] = {
     **{column.name: column for column in notification.columns},
+    "read_at": READ_AT,
+    "updated_at": UPDATED_AT,
     "icon": func.coalesce(func.nullif(_n.icon, ""), func.nullif(_type_icon, ""), "bell").label("icon"),
 }
 # What a cursor is made of, so always read.
@@ -158,7 +161,7 @@ async def by_ids(source: Source, ids: Sequence[UUID], names: tuple[str, ...]) ->
 # -- changing ----------------------------------------------------------------------------------------------
 
 _STATES = Write(
-    select(_n.id, _n.user_id, _n.type, _n.category, _n.read_at, _n.dismissed_at).where(
+    select(_n.id, _n.user_id, _n.type, _n.category, READ_AT, _n.dismissed_at).where(
         owned(notification), _n.deleted_at.is_(None), _n.id == any_(_IDS)
     )
 )
@@ -229,7 +232,7 @@ def _read_all_statement(shape: Shape) -> Write:
         .where(
             owned(notification),
             *row_conditions(shape),
-            _n.read_at.is_(None),
+            is_unread(),
             _n.unread_seq <= bindparam("up_to_seq", type_=BigInteger),
         )
         .values(read_at=func.now(), **_now)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.inbox import columns_of
+from db.mark import is_unread
 from db.session import Reader, Row, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import (
@@ -79,7 +80,7 @@ _open = (
         notification_type.c.enabled_by_default,
         template.c.enabled_by_default.label("template_enabled"),
         and_(
-            notification.c.read_at.is_(None),
+            is_unread(notification.c.user_id),
             notification.c.dismissed_at.is_(None),
             notification.c.deleted_at.is_(None),
         ).label("is_unread"),

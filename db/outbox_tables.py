@@ -147,7 +147,7 @@ due = Table(
     Column("kind", Text, nullable=False, server_default=text("'DELIVERY'")),
     instant("due_at"),
     Column("lease", Uuid),
-    one_of("kind", "DELIVERY", "REQUEST"),
+    one_of("kind", "DELIVERY", "REQUEST", "MARK"),
     Index(None, "tenant_id", "due_at"),
     comment="What a worker has to do, and when; while one holds it, lease is that one's and due_at its end.",
 )

@@ -8,6 +8,7 @@ from sqlalchemy import Integer, Text, any_, bindparam, func, literal, select, un
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from db.mark import is_unread
 from db.session import Row, Source, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import inbox, inbox_count, notification
@@ -32,7 +33,7 @@ def _counters(table: Any) -> list[Any]:
     return [table.c[name] for name in _NAMES]
 
 
-_listed, _unread = _n.dismissed_at.is_(None), _n.read_at.is_(None)
+_listed, _unread = _n.dismissed_at.is_(None), is_unread(_n.user_id)
 _tallies = {
     "total": _listed,
     "unread": _listed & _unread,

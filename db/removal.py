@@ -17,6 +17,7 @@ from db.tables import (
     event,
     inbox,
     inbox_count,
+    mark,
     notification,
     preference,
     recipient,
@@ -51,7 +52,10 @@ _ERASE = (
     # Those made while the inbox was waited for. One that is not done yet is later than the removal.
     Write(delete(request).where(*_to_nobody_else, request.c.status == RequestStatus.DONE.value)),
     Write(delete(delivery).where(in_tenant(delivery), delivery.c.user_id == USER_ID)),
-    *(Write(delete(table).where(owned(table))) for table in (notification, inbox_count, event, preference)),
+    *(
+        Write(delete(table).where(owned(table)))
+        for table in (notification, mark, inbox_count, event, preference)
+    ),
     Write(delete(recipient).where(*_who)),
 )
 _BURY = Write(

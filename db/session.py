@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
 
+from db.pool import Pool, opened
 from db.statement import SET_CONTEXT, Read, Statement, Write
 
 APP_ROLE = "tocsin_app"
@@ -23,9 +25,12 @@ class Row(asyncpg.Record):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self[name]
+            value = self[name]
         except KeyError:
             raise AttributeError(name) from None
+        # Once a column: from now on Record answers itself, and no AttributeError is made and caught for it.
+        setattr(Row, name, property(itemgetter(name)))
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ OUTBOX = Hint("", "\x00outbox", 0)
 class Reader:
     """Runs reads of one scope, each in its own round trip on any free connection."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]", scope: Scope) -> None:
+    def __init__(self, pool: Pool, scope: Scope) -> None:
         self._pool = pool
         self.scope = scope
 
@@ -119,7 +124,7 @@ Source = Reader | Transaction
 class Database:
     """A pool of connections that act as one role without rights around row level security."""
 
-    def __init__(self, pool: "asyncpg.Pool[Row]", on_commit: Callable[[Sequence[Hint]], None]) -> None:
+    def __init__(self, pool: Pool, on_commit: Callable[[Sequence[Hint]], None]) -> None:
         self.pool = pool
         self._on_commit = on_commit
 
@@ -170,14 +175,17 @@ async def open_database(
     if role == WORKER_ROLE:
         # A worker runs few statements, for ever: to plan their joins anew costs more than what they do.
         settings["plan_cache_mode"] = "force_generic_plan"
-    async with asyncpg.create_pool(
-        url,
-        min_size=min(2, size),
-        max_size=size,
-        record_class=Row,
-        init=prepare_connection,
-        reset=_keep_session,
-        statement_cache_size=512,
-        server_settings=settings,
-    ) as pool:
-        yield Database(pool, on_commit)
+    async with (
+        asyncpg.create_pool(
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            record_class=Row,
+            init=prepare_connection,
+            reset=_keep_session,
+            statement_cache_size=512,
+            server_settings=settings,
+        ) as pool,
+        opened(pool) as lent,
+    ):
+        yield Database(lent, on_commit)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from db.filter import Shape, group_conditions, row_conditions, shape_of, values_of
+from db.mark import is_unread
 from db.session import Row, Source
 from db.statement import Read, owned
 from db.tables import inbox, inbox_count, notification
@@ -43,7 +44,7 @@ def _groups_statement(shape: Shape) -> Read:
     """Return the counters by type and category; read state and dismissed are the caller's arithmetic."""
     if not shape.needs_rows:
         return Read(select(inbox_count).where(owned(inbox_count), *group_conditions(shape)))
-    listed, unread = _n.dismissed_at.is_(None), _n.read_at.is_(None)
+    listed, unread = _n.dismissed_at.is_(None), is_unread()
     counts = {
         "total": listed,
         "unread": listed & unread,

@@ -50,6 +50,7 @@ __all__ = [
     "host",
     "inbox",
     "inbox_count",
+    "mark",
     "metadata",
     "notification",
     "notification_type",
@@ -188,7 +189,39 @@ notification = Table(
         text("id desc"),
         postgresql_where=text("deleted_at is null"),
     ),
+    # What is marked but not settled is stepped over in the index.
+    Index(
+        "notification_unread_idx",
+        "tenant_id",
+        "user_id",
+        text("created_at desc"),
+        text("id desc"),
+        "unread_seq",
+        postgresql_where=text("read_at is null and deleted_at is null"),
+    ),
+    Index(
+        "notification_unread_seq_idx",
+        "tenant_id",
+        "user_id",
+        "unread_seq",
+        postgresql_where=text("read_at is null and deleted_at is null"),
+    ),
     Index(None, "tenant_id", "deleted_at", postgresql_where=text("deleted_at is not null")),
+)
+
+mark = Table(
+    "mark",
+    metadata,
+    key("tenant_id"),
+    Column("id", Uuid, primary_key=True),
+    ref("user_id", nullable=False),
+    Column("after_seq", BigInteger, nullable=False),
+    Column("through_seq", BigInteger, nullable=False),
+    instant("read_at"),
+    CheckConstraint("after_seq < through_seq", name="stretch"),
+    belongs_to_inbox(),
+    Index(None, "tenant_id", "user_id", "through_seq", unique=True),
+    comment="Which unread_seqs of an inbox were read at once, until a worker has settled it into the rows.",
 )
 
 event = Table(
@@ -295,7 +328,7 @@ removal = Table(
 )
 
 # Rows of one user: tenant AND (that user OR the service). The other tables: tenant.
-PERSONAL = (inbox, inbox_count, notification, event, preference)
+PERSONAL = (inbox, inbox_count, notification, mark, event, preference)
 SHARED = (
     recipient,
     notification_type,

@@ -71,10 +71,11 @@ class RequestStatus(StrEnum):
 
 
 class WorkKind(StrEnum):
-    """What a worker has to do: send a delivery, or fan a request out."""
+    """What a worker has to do: send a delivery, fan a request out, or settle a mark."""
 
     DELIVERY = "DELIVERY"
     REQUEST = "REQUEST"
+    MARK = "MARK"
 
 
 class Digest(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import asyncpg
 
 import db.cleanup
+import db.mark
 import db.tenant
 from db.session import Database, Scope, Transaction
 from delivery import reconcile
@@ -19,13 +20,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Report:
-    """What a cleanup did: rows purged and expired, what was dropped from the logs, drifts found."""
+    """What a cleanup did: rows purged and expired, what was dropped from the logs, marks and drifts found."""
 
     purged: int = 0
     expired: int = 0
     events: int = 0
     deliveries: int = 0
     requests: int = 0
+    marks: int = 0
     drifts: int = 0
 
 
@@ -46,6 +48,8 @@ async def _tenant(
         total.events += await drop_events(database, tenant_id, event_days)
         total.deliveries += await drop_deliveries(database, tenant_id, delivery_days)
         total.requests += await drop_requests(database, tenant_id, delivery_days)
+        async with database.transaction(Scope(tenant_id, None)) as tx:
+            total.marks += await db.mark.find(tx)
         total.drifts += len(await reconcile.tenant(database, tenant_id, repair=False))
         total.expired += await expire(database, tenant_id)
     except asyncpg.IntegrityConstraintViolationError:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import db.work
 from db.session import OUTAGE, Database, Row
 from db.types import ChannelKind, WorkKind
-from delivery import fan_out, verdict
+from delivery import fan_out, mark, verdict
 from delivery.hand import Hand
 from delivery.opening import Load, Opened, open_held
 from delivery.sender import Rejected, Result, Retry, Sender
@@ -92,10 +92,10 @@ class Dispatcher:
             self._hand.fill(rooms, lease, [(row["tenant_id"], row["id"]) for row in rows])
         by_tenant: dict[str, list[UUID]] = defaultdict(list)
         for row in rows:
-            if row["kind"] == WorkKind.REQUEST:
-                self._start(self._spread(row["tenant_id"], row["id"], lease))
-            else:
+            if row["kind"] == WorkKind.DELIVERY:
                 by_tenant[row["tenant_id"]].append(row["id"])
+            else:
+                self._start(self._finish(WorkKind(row["kind"]), row["tenant_id"], row["id"], lease))
         for tenant_id, ids in by_tenant.items():
             self._start(self._deliver(tenant_id, lease, ids))
         return len(rows)
@@ -179,13 +179,14 @@ class Dispatcher:
             _tell("could not be sent", load.parcel.id, error)
             return Retry("Tocsin failed to send it.")
 
-    # -- requests ------------------------------------------------------------------------------------------
+    # -- requests and marks --------------------------------------------------------------------------------
 
-    async def _spread(self, tenant_id: str, id: UUID, lease: UUID) -> None:
+    async def _finish(self, kind: WorkKind, tenant_id: str, id: UUID, lease: UUID) -> None:
+        run = fan_out.spread if kind == WorkKind.REQUEST else mark.settle
         try:
-            await fan_out.spread(self._database, tenant_id, id, lease)
+            await run(self._database, tenant_id, id, lease)
         except Exception as error:  # noqa: BLE001  its lease runs out, and it is tried again then
-            _tell("could not be fanned out", id, error)
+            _tell(f"({kind}) could not be finished", id, error)
         finally:
             self._hand.done(lease, [id])
 

@@ -71,6 +71,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "event": _ALL,
         "inbox": _WRITE,
         "inbox_count": _ALL,
+        "mark": _ALL,
         "notification": _ALL,
         "notification_type": _WRITE,
         "preference": _ALL,

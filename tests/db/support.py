@@ -1,5 +1,6 @@
 """What the database tests share: raw connections in a context, twin data, and what must always be true."""
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -8,11 +9,11 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from db.session import Database
-from tests.support import Urls
+from tests.support import ROWS, Urls
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-PERSONAL = ("event", "inbox", "inbox_count", "notification", "preference")
+PERSONAL = ("event", "inbox", "inbox_count", "mark", "notification", "preference")
 SHARED = (
     *("agent", "attempt", "channel", "delivery", "notification_type", "recipient", "removal", "settings"),
     "template",
@@ -49,6 +50,7 @@ _OF_USER = (
         "notification (tenant_id, id, user_id, type, category, title, body, unread_seq)"
         " select tenant, id, u, 'a', 'a', mark, '', 1"
     ),
+    "mark (tenant_id, id, user_id, after_seq, through_seq) select tenant, id, u, -1, 0",
     "event (tenant_id, user_id, seq, kind, notification_id) select tenant, u, 1, 'CREATED', id",
     "preference (tenant_id, id, user_id, category) select tenant, id, u, mark",
     "request (tenant_id, id, caller, type, title, recipient_ids) select tenant, id, 'a', 'a', mark, array[u]",
@@ -102,14 +104,24 @@ async def in_context(connection: Connection, tenant: str, user: str | None) -> A
         await transaction.rollback()
 
 
-_DRIFT = """
-with counted as (
+def literal(value: Any) -> str:
+    """Return a value as SQL."""
+    if value is None or isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, list | tuple):
+        return f"array[{', '.join(map(literal, value))}]" if value else "'{}'"
+    text = json.dumps(value) if isinstance(value, dict) else str(value).replace("'", "''")
+    return f"'{text}'::uuid" if isinstance(value, UUID) else f"'{text}'"
+
+
+_DRIFT = f"""
+with rows as ({ROWS}), counted as (
   select tenant_id, user_id, type, category,
     count(*) filter (where dismissed_at is null) as total,
-    count(*) filter (where dismissed_at is null and read_at is null) as unread,
+    count(*) filter (where dismissed_at is null and unread) as unread,
     count(*) filter (where dismissed_at is not null) as dismissed,
-    count(*) filter (where dismissed_at is not null and read_at is null) as dismissed_unread
-  from tocsin.notification where tenant_id = $1 and deleted_at is null
+    count(*) filter (where dismissed_at is not null and unread) as dismissed_unread
+  from rows where tenant_id = $1
   group by tenant_id, user_id, type, category
 ), summed as (
   select user_id, sum(total) as total, sum(unread) as unread, sum(dismissed) as dismissed,
@@ -132,7 +144,7 @@ where tenant_id = $1 and (i.total, i.unread, i.dismissed, i.dismissed_unread) is
 union all
 select format('log of %s: %s of %s', i.user_id, l.seqs, i.seq) from tocsin.inbox i
 left join logged l using (user_id) where tenant_id = $1
-and coalesce(l.seqs, '{}') <> array(select generate_series(1, i.seq))
+and coalesce(l.seqs, '{{}}') <> array(select generate_series(1, i.seq))
 """
 
 
@@ -143,5 +155,5 @@ async def drift(superuser: Connection, tenant: str) -> list[str]:
 
 def holders(database: Database) -> list[Any]:
     """Return asyncpg's own records of a pool's connections: to meet a certain one, or each."""
-    found: list[Any] = database.pool._holders  # type: ignore[attr-defined]
+    found: list[Any] = database.pool._pool._holders  # type: ignore[attr-defined]
     return found

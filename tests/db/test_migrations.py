@@ -155,6 +155,37 @@ async def test_deliveries_with_rows_there(empty: Urls, inside: Connection) -> No
     assert await faults(inside) == []
 
 
+_MARKED = """
+insert into tocsin.tenant values ('a');
+insert into tocsin.inbox (tenant_id, user_id, seq) values ('a', 'ada', 4);
+insert into tocsin.notification (tenant_id, id, user_id, type, category, title, body, unread_seq, updated_at)
+  select 'a', gen_random_uuid(), 'ada', 'a', 'a', 'one', '', n, '2025-01-01' from generate_series(1, 4) n;
+insert into tocsin.mark (tenant_id, id, user_id, after_seq, through_seq, read_at)
+  values ('a', gen_random_uuid(), 'ada', 0, 1, '2025-01-02'), ('a', gen_random_uuid(), 'ada', 1, 3, '2025-01-03');
+insert into tocsin.due (tenant_id, id, kind) select tenant_id, id, 'MARK' from tocsin.mark;
+"""
+
+
+async def test_marks_with_rows_there(empty: Urls, inside: Connection) -> None:
+    """0006 down settles what no worker has, each row by the first mark that reaches it, and up loses nothing."""
+    await upgrade(empty.owner)
+    await inside.execute(_MARKED)
+    await downgrade(empty.owner, "0005")
+    rows = await inside.fetch(
+        "select unread_seq, read_at::date::text, updated_at::date::text from tocsin.notification order by 1"
+    )
+    assert [tuple(row) for row in rows] == [
+        (1, "2025-01-02", "2025-01-02"),
+        (2, "2025-01-03", "2025-01-03"),
+        (3, "2025-01-03", "2025-01-03"),
+        (4, None, "2025-01-01"),
+    ]
+    assert await inside.fetchval("select count(*) from tocsin.due") == 0
+    await upgrade(empty.owner)
+    assert await inside.fetchval("select count(*) from tocsin.notification where read_at is null") == 1
+    assert await faults(inside) == []
+
+
 async def test_the_database_equals_the_tables_in_the_code(
     empty: Urls, inside: Connection, superuser: Connection
 ) -> None:
