@@ -4,6 +4,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 SYNCED := .venv/.synced
+# Of the tests, which wait half of their time.
+PROCESSES ?= 3
 
 # The interpreter is the machine's own: nothing is downloaded but packages.
 export UV_PYTHON_DOWNLOADS := never
@@ -12,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # The tests start some eighty processes: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test soak bench-delivery bench-live check schema-diff format lock clean
+.PHONY: help install run test soak bench bench-delivery bench-live check schema-diff format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -32,15 +34,19 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' a second time with the database alone isolating
-	.venv/bin/pytest -n 2 --dist loadfile
-	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n 2 --dist loadfile tests/resolvers
+	.venv/bin/pytest -n $(PROCESSES) --dist loadfile
+	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n $(PROCESSES) --dist loadfile tests/resolvers
 
 soak: install ## Compare plans with graphql-core; kill workers, servers and Postgres at full size; takes an hour
 	.venv/bin/python -m tests.schema.compiled.soak
+	.venv/bin/python -m tests.db.soak_bounded
 	.venv/bin/python -m tests.delivery.soak
 	.venv/bin/python -m tests.live.soak_connections
 	.venv/bin/python -m tests.live.soak_badges
 	.venv/bin/python -m tests.live.soak_model
+
+bench: install ## Compare requests with PostGraphile's, Mercurius's and others over a million rows; needs npm
+	.venv/bin/python -m bench.api
 
 bench-delivery: install ## Compare the worker with one on pgqueuer
 	$(UV) sync --quiet --frozen --all-extras --group bench --inexact

@@ -53,11 +53,12 @@ class Batches(Generic[Lane, Key, Value]):
         while asked := self._next(lane):
             try:
                 found = await self._fetch(lane, asked.keys())
+                values = [found[key] for key in asked]
             except Exception as error:  # noqa: BLE001  it is theirs who asked
                 for future in asked.values():
                     future.set_exception(error)
                     future.exception()  # seen, though everybody may have given up
             else:
-                for key, future in asked.items():
-                    future.set_result(found[key])
+                for future, value in zip(asked.values(), values, strict=True):
+                    future.set_result(value)
         self._busy.discard(lane)

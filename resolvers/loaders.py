@@ -43,10 +43,6 @@ class OneByKey(DataLoader[UUID, Row | None]):
         return [found.get(key) for key in keys]
 
 
-async def _whole_notifications(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
-    return await db.notification.by_ids(reader, ids, db.notification.ALL_COLUMNS)
-
-
 class Loaders:
     """The loaders of one operation."""
 
@@ -55,5 +51,16 @@ class Loaders:
         self.channel_by_id = OneByKey(reader, db.channel.by_ids)
         self.deliveries_by_notification = ManyByKey(reader, db.delivery.by_notification, "notification_id")
         self.last_delivery_by_channel = OneByKey(reader, db.delivery.last_by_channel, "channel_id")
-        self.notification_by_id = OneByKey(reader, _whole_notifications)
         self.template_by_id = OneByKey(reader, db.template.by_ids)
+        self._reader = reader
+        self._notifications: dict[tuple[str, ...], OneByKey] = {}
+
+    def notification_by_id(self, columns: tuple[str, ...]) -> OneByKey:
+        """Return the loader of notifications with these columns; see resolvers.notification.columns."""
+        if columns not in self._notifications:
+
+            async def fetch(reader: Reader, ids: Sequence[UUID]) -> list[Row]:
+                return await db.notification.by_ids(reader, ids, columns)
+
+            self._notifications[columns] = OneByKey(self._reader, fetch)
+        return self._notifications[columns]

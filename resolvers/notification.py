@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import db.inbox
+import db.mark
 import db.notification
 from db.inbox import Ledger
 from db.notification import PageQuery, PageRows
 from db.session import Row, Transaction
-from db.types import Filter, Inclusion, Position
+from db.types import Filter, Position
 from resolvers import cursor
 from resolvers.context import Context
 from resolvers.errors import bad_input, invalid_cursor, invalid_ids, not_found
@@ -256,9 +257,12 @@ async def _read_all(
         if seq and epoch != ledger.epoch(user_id):
             raise invalid_cursor()
         up_to_seq = min(up_to_seq, seq)
-    everything = Filter(dismissed=Inclusion.INCLUDE)
-    groups = await db.notification.read_all(tx, filter or everything, up_to_seq)
+    ids: list[UUID] | None = None
+    if filter is None:
+        groups = await db.mark.add(tx, up_to_seq)
+    else:
+        groups = await db.notification.read_all(tx, filter, up_to_seq)
+        ids = [id for group in groups for id in group.ids]
     if groups:
-        ids = [id for group in groups for id in group.ids] if filter else None
         ledger.read_all(user_id, groups, ids, up_to_seq)
     return sum(group.unread + group.dismissed_unread for group in groups)

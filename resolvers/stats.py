@@ -24,6 +24,14 @@ MIN_INTERVAL_SECONDS = 0.25
 _GROUPED = {"byType", "byCategory"}
 
 
+class Subject(NamedTuple):
+    """What is counted: the inbox, and the filter as it was asked."""
+
+    tenant_id: str
+    user_id: str
+    filter: Filter
+
+
 class GroupCount(NamedTuple):
     """Rows of one type or category."""
 
@@ -36,7 +44,7 @@ class GroupCount(NamedTuple):
 class Stats:
     """Exact counts of the rows that match a filter. The groups are empty unless they were asked for."""
 
-    id: str
+    of: Subject
     total: int
     unread: int
     dismissed: int
@@ -44,15 +52,18 @@ class Stats:
     by_category: Sequence[GroupCount] = ()
 
     @property
+    def id(self) -> str:
+        """The same for an inbox and a filter, wherever they are asked."""
+        return sha256(repr(tuple(self.of)).encode()).hexdigest()[:32]
+
+    @property
     def read(self) -> int:
         """Rows that were read."""
         return self.total - self.unread
 
 
-def stats_id(principal: Principal, filter: Filter | None) -> str:
-    """Return an id that is the same for an inbox and a filter, wherever it is asked."""
-    subject = repr((principal.tenant_id, principal.user_id, filter or Filter()))
-    return sha256(subject.encode()).hexdigest()[:32]
+def _subject(principal: Principal, filter: Filter | None) -> Subject:
+    return Subject(principal.tenant_id, principal.user_id, filter or Filter())
 
 
 def _group(pairs: Iterable[tuple[str, Counters]]) -> list[GroupCount]:
@@ -64,28 +75,28 @@ def _group(pairs: Iterable[tuple[str, Counters]]) -> list[GroupCount]:
 
 def badge(principal: Principal, counters: Counters) -> Stats:
     """Return the stats without a filter from an inbox's counters."""
-    return _ungrouped(stats_id(principal, None), counters)
+    return _ungrouped(_subject(principal, None), counters)
 
 
-def _ungrouped(id: str, counters: Counters) -> Stats:
-    return Stats(id, counters.total, counters.unread, counters.dismissed)
+def _ungrouped(of: Subject, counters: Counters) -> Stats:
+    return Stats(of, counters.total, counters.unread, counters.dismissed)
 
 
 async def read(source: Source, principal: Principal, filter: Filter | None, wanted: Collection[str]) -> Stats:
     """Count what a filter shows in one statement; groups only if byType or byCategory is wanted."""
-    id = stats_id(principal, filter)
+    of = _subject(principal, filter)
     known = (await known_types_only(source, filter)).filter
     if known == Filter() and _GROUPED.isdisjoint(wanted):
-        return _ungrouped(id, (await db.inbox.head(source)).counters)
-    return _summed(id, await db.stats.groups(source, known))
+        return _ungrouped(of, (await db.inbox.head(source)).counters)
+    return _summed(of, await db.stats.groups(source, known))
 
 
-def _summed(id: str, groups: Groups) -> Stats:
+def _summed(of: Subject, groups: Groups) -> Stats:
     total = Counters()
     for _type, _category, counters in groups:
         total = total.plus(counters)
     return Stats(
-        id,
+        of,
         total.total,
         total.unread,
         total.dismissed,
@@ -112,12 +123,12 @@ async def _follow(ctx: Context, filter: Filter | None, wanted: Collection[str]) 
     Of what changes meanwhile nothing queues: what is sent is what is read then.
     """
     clock = asyncio.get_running_loop().time
-    id = stats_id(ctx.caller, filter)
+    of = _subject(ctx.caller, filter)
     with ctx.hub.register(ctx.caller.tenant_id, ctx.caller.user_id) as waiter:
         last, sent_at = None, 0.0
         while True:
             head = await ctx.reads.heads.load(ctx.caller.tenant_id, ctx.caller.user_id)
-            current = await _current(ctx, id, head, filter, wanted)
+            current = await _current(ctx, of, head, filter, wanted)
             waiter.seen = (head.epoch, head.seq)
             if current != last:
                 last, sent_at = current, clock()
@@ -128,11 +139,11 @@ async def _follow(ctx: Context, filter: Filter | None, wanted: Collection[str]) 
 
 
 async def _current(
-    ctx: Context, id: str, head: Head, filter: Filter | None, wanted: Collection[str]
+    ctx: Context, of: Subject, head: Head, filter: Filter | None, wanted: Collection[str]
 ) -> Stats:
     """Count what a filter shows now; without one, and without groups, the inbox's head says it."""
     known = (await known_types_only(ctx.reader, filter)).filter
     if known == Filter() and _GROUPED.isdisjoint(wanted):
-        return _ungrouped(id, head.counters)
+        return _ungrouped(of, head.counters)
     lane = CountLane(ctx.caller.tenant_id, ctx.caller.user_id, known)
-    return _summed(id, await ctx.reads.groups.load(lane, None))
+    return _summed(of, await ctx.reads.groups.load(lane, None))

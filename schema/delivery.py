@@ -6,6 +6,7 @@ import strawberry
 
 import resolvers.delivery
 import resolvers.explain
+import resolvers.notification
 import resolvers.test_message
 from resolvers.layers import PreferenceLayer
 from resolvers.routing import Outcome
@@ -38,7 +39,10 @@ class Attempt:
 
 
 async def _notification(info: Info, root: strawberry.Parent[Any]) -> Any:
-    return root.notification_id and await info.context.loaders.notification_by_id.load(root.notification_id)
+    if root.notification_id is None:
+        return None
+    loader = info.context.loaders.notification_by_id(resolvers.notification.columns(selected(info)))
+    return await loader.load(root.notification_id)
 
 
 async def _channel(info: Info, root: strawberry.Parent[Any]) -> Any:

@@ -1,5 +1,6 @@
 """One Postgres, one migrated database and one running server for the whole session; tenants are per test."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -103,3 +104,16 @@ def agent(api: Api, tenant: str) -> "Api.User":
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage is collected, but for a full collection at the start; what a server has frozen is seen again."""
+    watching = gc.callbacks[:]
+    gc.callbacks.clear()
+    gc.unfreeze()
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.callbacks[:] = watching

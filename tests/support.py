@@ -29,6 +29,14 @@ from tocsin.auth import sign
 from tocsin.settings import Settings
 
 SECRET = "a secret that only the tests of this repository use"
+ROWS = """
+select n.*, read_at is null and not exists (
+  select from tocsin.mark m
+  where (m.tenant_id, m.user_id) = (n.tenant_id, n.user_id) and m.through_seq >= n.unread_seq
+) as unread
+from tocsin.notification n where deleted_at is null
+"""
+"""What inboxes show, in SQL of its own: `unread` is the rule for marks, word for word."""
 
 
 @dataclass(frozen=True)
@@ -214,9 +222,13 @@ class Socket:
 
     async def subscribe(self, document: str, **variables: Any) -> "Feed":
         """Start an operation."""
+        return await self.start({"query": document, "variables": variables})
+
+    async def start(self, payload: dict[str, Any]) -> "Feed":
+        """Start an operation with this payload."""
         id = str(next(self._ids))
         self._queues[id] = asyncio.Queue()
-        await self.send(id=id, type="subscribe", payload={"query": document, "variables": variables})
+        await self.send(id=id, type="subscribe", payload=payload)
         return Feed(self, id, self._queues[id])
 
 

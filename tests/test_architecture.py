@@ -121,8 +121,8 @@ def test_the_compiled_path_stands_alone() -> None:
         for name in names
         if name.split(".")[0] not in known and not name.startswith("schema.compiled")
     } == set()
-    lines = sum(len(ast.unparse(_without_docstrings(tree)).splitlines()) for tree in modules.values())
-    assert 300 < lines < 600
+    code = "\n".join(ast.unparse(_without_docstrings(tree)) for tree in modules.values())
+    assert 300 < sum(bool(line) for line in code.splitlines()) < 600  # however they are wrapped
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
@@ -250,7 +250,9 @@ def test_the_pool_is_used_in_db_only() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"pool", "_pool", "acquire"}
     }
-    assert found == {f"db/{it}.py" for it in ("epoch", "migrate", "safety", "session", "tenant", "work")}
+    assert found == {
+        f"db/{it}.py" for it in ("epoch", "migrate", "pool", "safety", "session", "tenant", "work")
+    }
 
 
 def test_no_file_is_too_long() -> None:

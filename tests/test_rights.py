@@ -147,6 +147,10 @@ _SEEDS = {
         "insert into tocsin.notification (tenant_id, id, user_id, type, category, title, body, unread_seq) "
         "values ($1, $2, 'ada', 'build.done', 'build', 'A build', '', 1)"
     ),
+    "mark": (
+        "insert into tocsin.mark (tenant_id, id, user_id, after_seq, through_seq) "
+        "values ($1, $2, 'ada', -1, 0)"
+    ),
     "request": (
         "insert into tocsin.request (tenant_id, id, caller, status, recipient_ids, type, title) "
         "values ($1, $2, 'ada', 'DONE', array['ada'], 'build.done', 'A build')"

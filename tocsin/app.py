@@ -25,15 +25,17 @@ from schema.limits import Limits, QueryLimits
 from tocsin.access import Access
 from tocsin.auth import Authenticator
 from tocsin.connection import OperationScope
+from tocsin.edge import EdgeApp
 from tocsin.environment import url
+from tocsin.garbage import frozen_survivors
 from tocsin.http import GraphQLEndpoint
 from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
-from tocsin.limits import guard
 from tocsin.notice import notice
 from tocsin.protocols import HttpProtocol, WebSocketProtocol
 from tocsin.roles import require_safe_role
 from tocsin.settings import Settings
+from tocsin.trusted import trust
 from tocsin.unsubscribe import router as unsubscribe_router
 
 # A client that has gone without a word is noticed within twice this time.
@@ -142,21 +144,21 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with server.running(settings, login_too=login_too):
             task = asyncio.ensure_future(alongside(server.database)) if alongside else None
-            with notice(settings.drain_seconds, server.stop):
+            with frozen_survivors(), notice(settings.drain_seconds, server.stop):
                 yield
             if task:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
 
-    app = FastAPI(title="Tocsin", openapi_url=None, lifespan=lifespan)
+    endpoint = _endpoint(settings, server)
+    app = EdgeApp(settings, "/graphql", endpoint.answer, title="Tocsin", lifespan=lifespan)
     app.state.server = server
-    app.include_router(_endpoint(settings, server))
+    app.include_router(endpoint)
     app.include_router(unsubscribe_router(server.link, server.unsubscribe))
     _add_health(app, server)
     if settings.graphiql:
         app.mount("/graphiql", _Assets(directory=_GRAPHIQL / "assets"))
-    guard(app, settings)
     return app
 
 
@@ -167,9 +169,13 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         max_fields=settings.max_fields,
         max_tokens=settings.max_tokens,
     )
+    schema = build([OperationScope, functools.partial(QueryLimits, limits)])
+    found = settings.trusted_documents
+    trusted = {"settle": trust(found, schema, limits).settle} if found else {}
     return GraphQLEndpoint(
-        build([OperationScope, functools.partial(QueryLimits, limits)]),
+        schema,
         settings,
+        **trusted,
         authenticate=server.authenticate,
         lost=server.lost,
         new_operation=server.operation,

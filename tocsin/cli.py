@@ -86,10 +86,11 @@ def serve(
     with plain_errors(), environment(Settings()) as settings:
         Authenticator(settings)
         secret_vault(settings)
+        application = create_app(settings)
         asyncio.run(_require_safe_role(settings))
         options = server_options(settings, host, port)
         if workers == 1:
-            uvicorn.run(create_app(settings), **options)
+            uvicorn.run(application, **options)
         else:
             # The workers read the settings again; of these only the embedded Postgres's URL is not there yet.
             os.environ[variable("database_url")] = url(settings.database_url)

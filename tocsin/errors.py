@@ -164,6 +164,8 @@ def respond(body: dict[str, Any], accept: Accept) -> Response:
 def refuse(error: TocsinError, accept: Accept) -> Response:
     """Answer a request that was not even tried, with the status of the error's code."""
     status = error.status if isinstance(error, StatusError) else _STATUS.get(error.code, 400)
+    if error.code is ErrorCode.PERSISTED_QUERY_NOT_FOUND and accept.json == JSON:
+        status = 200  # as for a document that is not valid: some clients give up asking by id at a 400
     headers = dict(error.headers) if isinstance(error, StatusError) else {}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"

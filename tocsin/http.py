@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter
@@ -59,7 +60,8 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
     `authenticate` takes a token and the wanted tenant, and returns a Principal or raises a TocsinError: HTTP
     401, 403 or 400, on a socket 4401 or 4403. It is awaited once per request or connection_init, and not at
     all without a token: fields that need a principal refuse themselves. `lost` returns when a principal's
-    access is taken away; then sockets close with 4403 and streams end. `new_operation` makes what resolvers
+    access is taken away; then sockets close with 4403 and streams end. `settle` finds the documents of which a
+    client gives the id. `new_operation` makes what resolvers
     find in `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
     """
 
@@ -74,6 +76,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         authenticate: Authenticate,
         new_operation: NewOperation,
         lost: Lost = never,
+        settle: limits.Settle = lambda parameters: parameters,
         ide: Path | None = None,
         ide_policy: str = "default-src 'self'",
     ) -> None:
@@ -94,6 +97,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         self._serve_plainly(lambda: Connection(new_operation, lost, settings.idle_timeout_seconds))
         self._seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
+        self.settle = settle
         self._cookie = settings.auth_cookie
         self._ide = ide.read_bytes() if ide else None
         self._ide_policy = ide_policy
@@ -112,6 +116,12 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
 
         route = Route("/graphql", serve, methods=["GET", "POST"], include_in_schema=False)
         self.routes[:] = [route, WebSocketRoute("/graphql", serve)]
+        self._serve = serve
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a POST: an ASGI application that needs no router around it."""
+        response = await self._serve(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
         """Answer a request, or serve a socket until it closes."""
@@ -131,7 +141,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         if not accept.json and not accept.events:
             raise StatusError(406, "The answer is JSON or an event stream.")
         connection.principal = await self._principal_of(request)
-        asked = await limits.read_request(request)
+        asked = await limits.read_request(request, self.settle)
         allowed = (
             {OperationType.QUERY}
             if request.method == "GET"

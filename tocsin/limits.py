@@ -2,13 +2,13 @@
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from fastapi import FastAPI
 from graphql import DocumentNode, StringValueNode, Visitor, visit
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,15 +20,18 @@ from resolvers.errors import bad_input
 from tocsin.errors import JSON, Accept, StatusError, refuse
 from tocsin.settings import Settings
 
+Settle = Callable[[Any], Any]
+"""Puts the text of a document where a client gave only its id; see tocsin.trusted."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def guard(app: FastAPI, settings: Settings) -> None:
-    """Put request ids around CORS, around the body limit, around `app`."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+def guards(settings: Settings) -> list[Middleware]:
+    """Return what is around an application, the outermost first: request ids, CORS, the body limit."""
+    found = [Middleware(RequestIds), Middleware(BodyLimit, max_bytes=settings.max_body_bytes)]
     if settings.allowed_origins:
         origins = normalize_allowed_origins(settings.allowed_origins)
-        app.add_middleware(
+        cors = Middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST"],
@@ -37,15 +40,28 @@ def guard(app: FastAPI, settings: Settings) -> None:
             allow_credentials=settings.auth_cookie is not None and "*" not in origins,
             expose_headers=["X-Request-Id"],
         )
-    app.add_middleware(RequestIds)
+        found.insert(1, cors)
+    return found
+
+
+def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Put the guards around an application."""
+    for guard, arguments, options in reversed(guards(settings)):
+        app = guard(app, *arguments, **options)
+    return app
 
 
 def request_id(scope: Scope) -> str:
     """Return the id that the client gave in X-Request-Id, [A-Za-z0-9_-]{1,64}, or else one made once."""
     if "tocsin.request_id" not in scope:
-        given = Headers(scope=scope).get("x-request-id", "")
+        given = _header(scope, b"x-request-id")
         scope["tocsin.request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     return str(scope["tocsin.request_id"])
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return the first header of a name in lower case, or ""; a view of them all would cost more."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 class RequestIds:
@@ -62,7 +78,8 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.accept"}:
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id(scope)
+                id = request_id(scope).encode()
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", id)]
             await send(message)
 
         await self._app(scope, receive, send_with_id)
@@ -84,15 +101,13 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        messages = await self._read(headers, receive)
+        messages = await self._read(_header(scope, b"content-length"), receive)
         if messages is None:
-            await self._refusal(headers)(scope, receive, send)
+            await self._refusal(_header(scope, b"accept"))(scope, receive, send)
         elif messages[-1]["type"] == "http.request":  # else the client has gone
             await self._app(scope, _replay(messages, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> list[Message] | None:
-        declared = headers.get("content-length", "")
+    async def _read(self, declared: str, receive: Receive) -> list[Message] | None:
         if declared.isdecimal() and int(declared) > self._max_bytes:
             return None
         messages: list[Message] = []
@@ -104,11 +119,11 @@ class BodyLimit:
                 return None
         return messages
 
-    def _refusal(self, headers: Headers) -> ASGIApp:
+    def _refusal(self, accept: str) -> ASGIApp:
         # The connection stays open, and the server drops the rest: closing on a client that still sends would
         # reset it before it has read why.
         error = StatusError(413, f"The request body is larger than {self._max_bytes} bytes.")
-        return refuse(error, Accept.of(headers.get("accept")))
+        return refuse(error, Accept.of(accept or None))
 
 
 def _replay(messages: Iterable[Message], receive: Receive) -> Receive:
@@ -120,7 +135,7 @@ def _replay(messages: Iterable[Message], receive: Receive) -> Receive:
     return replayed
 
 
-async def read_request(request: Request) -> GraphQLRequestData:
+async def read_request(request: Request, settle: Settle) -> GraphQLRequestData:
     """Return the parameters of a GET, or of the JSON in a POST (GraphQL over HTTP 5).
 
     Raises 415 for any other content type, BAD_USER_INPUT for what is not JSON in UTF-8 or has a wrong shape.
@@ -129,13 +144,14 @@ async def read_request(request: Request) -> GraphQLRequestData:
         parsed = {"variables", "extensions"}
         parameters = request.query_params.items()
         return as_operation(
-            {name: load(it) if it and name in parsed else it or None for name, it in parameters}
+            settle({name: load(it) if it and name in parsed else it or None for name, it in parameters})
         )
     if not is_json(request.headers.get("content-type")):
         raise StatusError(415, "The content type of a POST must be application/json in UTF-8.")
-    return as_operation(load(await request.body()))
+    return as_operation(settle(load(await request.body())))
 
 
+@lru_cache(maxsize=256)
 def is_json(content_type: str | None) -> bool:
     """Tell JSON in UTF-8, which no page can send to another origin without asking first, from the rest."""
     media, parameters = parse_content_type(content_type or "")

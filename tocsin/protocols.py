@@ -99,6 +99,11 @@ class HttpProtocol(_Patient, HttpToolsProtocol):
         super().connection_made(transport)
         leaving(self.app_state)
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, and let go of the parser, or the two keep each other alive."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
     def shutdown(self) -> None:
         """Answer the request that runs, then close."""
         super().shutdown()

@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     )
     graphiql: bool = Field(True, description="Serve GraphiQL to browsers at /graphql.")
 
+    trusted_documents: Path | None = Field(
+        None,
+        description="JSON file {id: document}: only these operations run, by id, and they are compiled at start; "
+        "see docs/how-to/trusted-documents.md. Unset: any operation runs.",
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest HTTP request body.")
     max_message_bytes: int = Field(262_144, ge=1024, description="Largest WebSocket message from a client.")
     max_tokens: int = Field(2_000, ge=10, description="Lexical tokens in a document.")

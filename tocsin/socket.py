@@ -71,13 +71,33 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
             return
         if reason := _misuse(message):
             await self.handle_invalid_message(reason)
-        elif message["type"] == "subscribe" and self._is_full(message["id"]):
-            limit = self.max_subscriptions_per_connection
-            error = TocsinError(ErrorCode.RATE_LIMITED, f"At most {limit} operations at a time.")
-            shown = {"message": str(error), "extensions": dict(error.extensions)}
-            await self.send_message(cast(Any, {"id": message["id"], "type": "error", "payload": [shown]}))
+        elif message["type"] == "subscribe":
+            await self._subscribe(message)
         else:
             await super().handle_message(message)
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        try:
+            payload = cast(Any, self.view).settle(message.get("payload"))
+            limits.as_operation(payload)
+        except TocsinError as error:
+            await self._refuse(message["id"], error)
+            return
+        if self._is_full(message["id"]):
+            limit = self.max_subscriptions_per_connection
+            full = TocsinError(ErrorCode.RATE_LIMITED, f"At most {limit} operations at a time.")
+            await self._refuse(message["id"], full)
+        else:
+            await super().handle_message(cast(Any, {**message, "payload": payload}))
+
+    async def _refuse(self, id: str, error: TocsinError) -> None:
+        if error.code is ErrorCode.BAD_USER_INPUT:
+            await self.handle_invalid_message(str(error))
+        elif not self.connection_acknowledged:
+            await self.websocket.close(4401, "Unauthorized")
+        else:
+            shown = {"message": str(error), "extensions": dict(error.extensions)}
+            await self.send_message(cast(Any, {"id": id, "type": "error", "payload": [shown]}))
 
     def _is_full(self, id: str) -> bool:
         limit = self.max_subscriptions_per_connection
@@ -129,6 +149,7 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
         """Stop the watches and the operations."""
         if self.ending:
             self.ending.cancel()
+            self.ending = None  # its error has this frame, which has this socket, which has it
         self.connection_acknowledged = False
         if self.idle:
             self.idle.cancel()
@@ -143,9 +164,4 @@ def _misuse(message: Any) -> str | None:
         return None
     if not isinstance(message.get("id"), str) or not message["id"]:
         return "An operation must have an id"
-    if message["type"] == "subscribe":
-        try:
-            limits.as_operation(message.get("payload"))
-        except TocsinError as error:
-            return str(error)
     return None

@@ -65,7 +65,7 @@ class Place:
         """Return what is shown unless it must be awaited yet."""
         if not run.is_awaitable(shown):
             return shown
-        pending.append((path.key, self._settled(run, path, shown)))
+        pending.append((path.key, self._awaited(run, path, shown, completed=True)))
         return None
 
     def _any(self, run: Run, path: Path, value: Any) -> Any:
@@ -84,16 +84,10 @@ class Place:
     def _fail(self, run: Run, path: Path, error: Exception) -> None:
         run.handle_field_error(error, self._type, self._field.details, path)
 
-    async def _awaited(self, run: Run, path: Path, value: Awaitable[Any]) -> Any:
+    async def _awaited(self, run: Run, path: Path, value: Awaitable[Any], *, completed: bool = False) -> Any:
         try:
-            shown = self._any(run, path, await value)
+            shown = await value if completed else self._any(run, path, await value)
             return await shown if run.is_awaitable(shown) else shown
-        except Exception as error:  # noqa: BLE001
-            return self._fail(run, path, error)
-
-    async def _settled(self, run: Run, path: Path, shown: Awaitable[Any]) -> Any:
-        try:
-            return await shown
         except Exception as error:  # noqa: BLE001
             return self._fail(run, path, error)
 

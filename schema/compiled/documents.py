@@ -1,7 +1,7 @@
 """Documents that were found valid, so that each is parsed and validated once, and what was compiled of them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema
 from strawberry.execution import optimized_is_awaitable
@@ -28,10 +28,7 @@ class Kept:
 
 def kept(schema: GraphQLSchema) -> Kept:
     """Return what is kept for a schema."""
-    found: Kept | None = schema.extensions.get(_KEY)
-    if found is None:
-        found = schema.extensions[_KEY] = Kept()
-    return found
+    return cast(Kept, schema.extensions.get(_KEY) or schema.extensions.setdefault(_KEY, Kept()))
 
 
 class Documents(SchemaExtension):
@@ -59,23 +56,30 @@ class Documents(SchemaExtension):
         """Remember the document: here it has passed all rules and limits."""
         context = self.execution_context
         if not self._known and context.query and context.graphql_document:
-            documents = kept(_core(context.schema)).valid
+            documents = kept(core(context.schema)).valid
             if documents.get(context.query) is None:
+                _unlink_tokens(context.graphql_document)
                 documents.put(context.query, context.graphql_document, context.query)
         yield
 
     _known = False
 
 
+def _unlink_tokens(document: DocumentNode) -> None:
+    """Part the tokens, each of which keeps its neighbours: a document that is let go must not be a cycle."""
+    token: Any = document.loc and document.loc.start_token
+    while token:
+        token.prev, token.next, token = None, None, token.next
+
+
 def valid(schema: BaseSchema, text: str) -> DocumentNode | None:
     """Return the document of a text that is known to be valid."""
-    return kept(_core(schema)).valid.get(text)
+    return kept(core(schema)).valid.get(text)
 
 
-def _core(schema: BaseSchema) -> GraphQLSchema:
+def core(schema: BaseSchema) -> GraphQLSchema:
     """Return graphql-core's schema, to which Strawberry has no public way."""
-    found: GraphQLSchema = schema._schema  # type: ignore[attr-defined]  # noqa: SLF001
-    return found
+    return cast(GraphQLSchema, schema._schema)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 async def execute(
@@ -86,10 +90,10 @@ async def execute(
     operation_name: str | None,
 ) -> ExecutionResult:
     """Execute an operation of a valid document, without Strawberry's extensions."""
-    core = _core(schema)
-    executor: Any = core._strawberry_schema.execution_context_class  # type: ignore[attr-defined]  # noqa: SLF001
+    theirs = core(schema)
+    executor: Any = theirs._strawberry_schema.execution_context_class  # type: ignore[attr-defined]  # noqa: SLF001
     run = executor.build(
-        core,
+        theirs,
         document,
         context_value=context,
         raw_variable_values=variables,
@@ -100,5 +104,4 @@ async def execute(
     if isinstance(run, list):
         return ExecutionResult(None, run)
     result: Any = run.execute_operation()
-    done: ExecutionResult = await result if run.is_awaitable(result) else result
-    return done
+    return cast(ExecutionResult, await result if run.is_awaitable(result) else result)

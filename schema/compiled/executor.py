@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable
 from typing import Any
+from weakref import proxy
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLResolveInfoHelpers
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -20,7 +21,12 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.arguments: dict[Any, dict[str, Any]] = {}
+        # Bound to this executor they would be a cycle, and each request garbage that has to be found.
+        run = proxy(self)
+        self.async_helpers = GraphQLResolveInfoHelpers(
+            gather=lambda awaitables: run.gather_async_work(awaitables),  # noqa: PLW0108  it would be bound
+            track=lambda values: run.track_async_work(values),  # noqa: PLW0108
+        )
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Return the executor of one event of a subscription.
@@ -35,7 +41,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Return the result, or an awaitable of it."""
         try:
-            plan = self._plan()
+            plan = self.plan()
         except GraphQLError:  # graphql-core will say so itself
             plan = None
         if plan is None:
@@ -56,7 +62,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         self.collected_errors.add(error, None)
         return self.build_response(None)
 
-    def _plan(self) -> Plan | None:
+    def plan(self) -> Plan | None:
         """Return the plan of the operation; None for what is left to graphql-core as a whole."""
         place = self.operation.loc
         special = (

@@ -1,12 +1,13 @@
 """One field of a selection: what it is called, how its value is got, and what its errors say."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from functools import cached_property
 from keyword import iskeyword
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, VariableNode, Visitor, visit
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, Undefined, VariableNode, Visitor, visit
 from graphql.execution.collect_fields import FieldDetails
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
@@ -16,7 +17,8 @@ from strawberry.types.field import StrawberryField
 Run = Any
 """The executor of one run, see executor.py: it holds the variables, the context and the errors."""
 
-_IMMUTABLE = frozenset({type(None), bool, int, float, str})
+_IMMUTABLE = frozenset({type(None), type(Undefined), bool, int, float, str})
+_MOST_GIVEN = 32
 _RESOLVERS = "GraphQLCoreConverter.from_resolver.<locals>."
 
 
@@ -41,6 +43,7 @@ class Field:
         self.details = details
         self.nodes = FieldNodes([it.node for it in details])
         self.name = details[0].node.name.value
+        self._given: dict[Any, dict[str, Any]] = {}
 
     def path(self, above: Path | None) -> Path:
         """Return the field's path below that of its object."""
@@ -59,17 +62,12 @@ class Field:
     # -- arguments -------------------------------------------------------------------------------------------
 
     def arguments(self, run: Run) -> dict[str, Any]:
-        """Return the arguments as graphql-core coerces them; those that nobody can change only once a run."""
+        """Return the arguments as graphql-core coerces them."""
         if not (self.definition.args or self.nodes[0].arguments):
             return {}
-        found: dict[str, Any] | None = run.arguments.get(self)
-        if found is None:
-            found = get_argument_values(
-                self.definition, self.nodes[0], run.variable_values, None, run.hide_suggestions
-            )
-            if all(_is_immutable(it) for it in found.values()):
-                run.arguments[self] = found
-        return found
+        return get_argument_values(
+            self.definition, self.nodes[0], run.variable_values, None, run.hide_suggestions
+        )
 
     def strawberry_info(self, run: Run, above: Path | None) -> Any:
         """Return what Strawberry's resolvers get as info."""
@@ -78,18 +76,33 @@ class Field:
 
     def constants(self, run: Run) -> dict[str, Any] | None:
         """Return the converted arguments if they are the same in every run, and None if they may not be."""
-        variables = _Variables()
-        visit(self.nodes[0], variables)
-        if variables.found:
-            return None
-        try:
-            found = self.converted(run, None)
-        except Exception:  # noqa: BLE001  it will be raised again where it belongs: in the run
-            return None
-        return found if all(_is_immutable(it) for it in found.values()) else None
+        if not self._variables:
+            with suppress(Exception):  # it will be raised again where it belongs: in the run
+                self.given(run, None)
+        return self._given.get(())
 
-    def converted(self, run: Run, above: Path | None) -> dict[str, Any]:
-        """Return the arguments as Strawberry's resolvers take them."""
+    def given(self, run: Run, above: Path | None) -> dict[str, Any]:
+        """Return the arguments as Strawberry's resolvers take them; those of the latest variables are kept."""
+        values = [run.variable_values.coerced.get(name, Undefined) for name in self._variables]
+        if not all(_is_immutable(it) for it in values):
+            return self._converted(run, above)
+        key = tuple([(it.__class__, it) for it in values])  # 1, True and 1.0 are equal
+        found = self._given.get(key)
+        if found is None:
+            found = self._converted(run, above)
+            if all(_is_immutable(it) for it in found.values()):
+                if len(self._given) == _MOST_GIVEN:
+                    self._given.clear()
+                self._given[key] = found
+        return found
+
+    @cached_property
+    def _variables(self) -> tuple[str, ...]:
+        visitor = _Variables()
+        visit(self.nodes[0], visitor)
+        return tuple(visitor.names)
+
+    def _converted(self, run: Run, above: Path | None) -> dict[str, Any]:
         if not self.definition.args:
             return {}
         schema = run.schema._strawberry_schema  # noqa: SLF001  Strawberry's own link
@@ -122,7 +135,7 @@ class Field:
         """Return the resolver itself, if it is a plain function and nothing stands between."""
         field = self.strawberry
         handlers = run.schema._strawberry_schema.exception_handlers if field else ()  # noqa: SLF001
-        if field is None or field.base_resolver is None or field.is_async or handlers:
+        if field is None or field.base_resolver is None or handlers:
             return None
         function: Any = field.base_resolver.wrapped_func
         return function if callable(function) else None
@@ -134,9 +147,11 @@ class Field:
 
 
 class _Variables(Visitor):
-    """Whether there are variables in the arguments of a field."""
+    """The variables in the arguments of a field."""
 
-    found = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
 
     def enter_selection_set(self, *_: Any) -> Any:
         return self.SKIP
@@ -144,9 +159,8 @@ class _Variables(Visitor):
     def enter_directive(self, *_: Any) -> Any:
         return self.SKIP
 
-    def enter_variable(self, _node: VariableNode, *_: Any) -> Any:
-        self.found = True
-        return self.BREAK
+    def enter_variable(self, node: VariableNode, *_: Any) -> Any:
+        self.names.add(node.name.value)
 
 
 def _is_immutable(value: Any) -> bool:

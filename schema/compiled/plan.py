@@ -83,13 +83,8 @@ def _compiled(run: Run, type: GraphQLObjectType, groups: dict[str, list[FieldDet
 
 
 def _below(run: Run, type: GraphQLObjectType, field: Field) -> Selector:
+    fragments, values, details = run.fragments, run.variable_values, field.details
     collected = collect_subfields(
-        run.schema,
-        run.fragments,
-        run.variable_values,
-        run.operation,
-        type,
-        field.details,
-        run.hide_suggestions,
+        run.schema, fragments, values, run.operation, type, details, run.hide_suggestions
     )
     return _compiled(run, type, collected.grouped_field_set)

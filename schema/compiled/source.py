@@ -5,7 +5,7 @@ way, and an exception becomes the error that graphql-core would have made of it.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from graphql import is_leaf_type, is_non_null_type
 from graphql.execution import Executor
@@ -61,8 +61,7 @@ def selector(run: Run, fields: list[Field], select: Select) -> Selector:
     source = _FUNCTION.format(body=body or "        pass", shown=shown)
     # All that is written out are names of the schema, response names and our own.
     exec(compile(source, "<selection>", "exec"), names)  # noqa: S102
-    function: Selector = names["select"]
-    return function
+    return cast(Selector, names.pop("select"))  # among its own globals it would keep itself alive
 
 
 def _field(run: Run, field: Field, v: str, names: dict[str, Any], select: Select) -> str:
@@ -113,8 +112,8 @@ def _arguments(run: Run, field: Field, v: str, names: dict[str, Any]) -> Iterato
         yield f"{resolver.info_parameter.name}=info_{v}(run, above)"
     constants = field.constants(run)
     if constants is None:
-        names[f"arguments_{v}"] = field.converted
-        yield f"**arguments_{v}(run, above)"
+        names[f"given_{v}"] = field.given
+        yield f"**given_{v}(run, above)"
     else:
         names |= {f"given_{name}_{v}": value for name, value in constants.items()}
         yield from (f"{name}=given_{name}_{v}" for name in constants)

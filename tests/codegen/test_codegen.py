@@ -1,5 +1,7 @@
 """A frontend team can generate TypeScript from schema.graphql, and is not broken without being told."""
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from tests.codegen import node
 from tests.codegen.schema_diff import compare, named_breaking
+from tests.support import Urls, running_server, test_settings
 
 needs_node = pytest.mark.skipif(not node.available(), reason="needs node and npm")
 
@@ -30,6 +33,22 @@ def test_typescript_is_generated_without_warnings_and_compiles() -> None:
     assert "Generate outputs" in said
     assert [line for line in said.splitlines() if "warn" in line.lower() or "⚠" in line] == []
     assert _run("tsc", "--project", ".") == ""
+
+
+@needs_node
+async def test_the_preset_writes_trusted_documents(urls: Urls, tmp_path: Path) -> None:
+    """The server takes the file as it is, and runs its operations by the hashes that the clients hold."""
+    node.install()
+    _run("graphql-codegen", "--config", "codegen.yml")
+    written = node.HERE / "generated" / "persisted-documents.json"
+    ids = re.findall(r'"__meta__":\{"hash":"([^"]+)"\}', (node.HERE / "generated" / "graphql.ts").read_text())
+    assert (len(ids), sorted(ids)) == (3, sorted(json.loads(written.read_text())))
+    async with running_server(test_settings(urls, tmp_path, trusted_documents=written)) as api:
+        token = api.user("acme", "ada").token
+        body = {"documentId": ids[0], "variables": {"first": 1}}
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = await api.http.post("/graphql", json=body, headers=headers)
+    assert answer.json()["data"]["notifications"]["nodes"] == []
 
 
 @needs_node

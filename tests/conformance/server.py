@@ -22,8 +22,8 @@ from schema.compiled import CompiledExecutor, Documents
 from schema.limits import Limits, QueryLimits
 from tocsin.app import server_options
 from tocsin.connection import OperationScope
+from tocsin.edge import EdgeApp
 from tocsin.http import GraphQLEndpoint
-from tocsin.limits import guard
 from tocsin.settings import Settings
 
 _serial = count(1)
@@ -185,11 +185,9 @@ def make_app(tokens: Tokens, settings: Settings | None = None, **page: Any) -> F
         extensions=[OperationScope, partial(QueryLimits, limits), Documents],
         execution_context_class=CompiledExecutor,
     )
-    app = FastAPI(openapi_url=None)
-    app.include_router(
-        GraphQLEndpoint(schema, settings, authenticate=tokens, new_operation=Operation, **page)
-    )
-    guard(app, settings)
+    endpoint = GraphQLEndpoint(schema, settings, authenticate=tokens, new_operation=Operation, **page)
+    app = EdgeApp(settings, "/graphql", endpoint.answer)
+    app.include_router(endpoint)
     return app
 
 

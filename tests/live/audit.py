@@ -10,13 +10,14 @@ import asyncpg
 
 from db.types import EventKind
 from tests.live.crowd import Badge, Crowd, Tab, inbox_of
+from tests.support import ROWS
 
-_TRUTH = """
+_TRUTH = f"""
 select tenant_id, user_id, seq,
   count(notification.id) filter (where dismissed_at is null) as total,
-  count(notification.id) filter (where dismissed_at is null and read_at is null) as unread,
+  count(notification.id) filter (where dismissed_at is null and notification.unread) as unread,
   count(notification.id) filter (where dismissed_at is not null) as dismissed
-from tocsin.inbox left join (select * from tocsin.notification where deleted_at is null) notification
+from tocsin.inbox left join ({ROWS}) notification
   using (tenant_id, user_id)
 where tenant_id = any($1) group by tenant_id, user_id, seq
 """

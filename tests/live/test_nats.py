@@ -389,7 +389,9 @@ async def test_a_silent_server_is_left(
         await until(lambda: not relay.connected.is_set())
         nats.resume()
         await within(relay.connected.wait())
-    assert [it.message for it in caplog.records] == ["hints are down, retrying: TimeoutError"]
+    # The library may say for itself that the answer came too late.
+    said = [it.message for it in caplog.records if it.name == "live.nats"]
+    assert said == ["hints are down, retrying: TimeoutError"]
 
 
 async def test_the_hub_sends_the_last_hints_on_its_way_out(nats: NatsServer) -> None:

@@ -64,7 +64,7 @@ subscription($since: String, $filter: NotificationFilter) {
 }
 """
 TABLES = (
-    *("inbox", "inbox_count", "notification", "event", "preference", "channel", "recipient"),
+    *("inbox", "inbox_count", "notification", "mark", "event", "preference", "channel", "recipient"),
     *("delivery", "settings", "template", "request", "due"),
 )
 

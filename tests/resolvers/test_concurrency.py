@@ -17,15 +17,15 @@ from tests.resolvers.support import (
     seq_of,
     stats,
 )
-from tests.support import Api
+from tests.support import ROWS, Api
 
-COUNTERS = """
-select tenant_id, user_id{group},
+COUNTERS = f"""
+select tenant_id, user_id{{group}},
   count(*) filter (where dismissed_at is null) as total,
-  count(*) filter (where dismissed_at is null and read_at is null) as unread,
+  count(*) filter (where dismissed_at is null and unread) as unread,
   count(*) filter (where dismissed_at is not null) as dismissed,
-  count(*) filter (where dismissed_at is not null and read_at is null) as dismissed_unread
-from tocsin.notification where deleted_at is null group by tenant_id, user_id{group}
+  count(*) filter (where dismissed_at is not null and unread) as dismissed_unread
+from ({ROWS}) rows group by tenant_id, user_id{{group}}
 """
 NAMES = ("user_id", "total", "unread", "dismissed", "dismissed_unread")
 

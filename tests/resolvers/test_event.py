@@ -113,6 +113,30 @@ async def test_all_read_without_a_filter(ada: Api.User) -> None:
     assert event["stats"] == {"total": 2, "unread": 0, "dismissed": 1}
 
 
+async def test_all_read_while_away(ada: Api.User, grace: Api.User) -> None:
+    """What is replayed after it shows and matches as it is now: read, though no worker has settled it yet."""
+    start = await now(ada)
+    (changed,) = await ada.receive("changed")
+    await change(ada, DISMISS, changed)
+    await change(ada, DISMISS, changed, dismissed=False)
+    await change(ada, MARK_ALL_READ)
+    await grace.receive("hers")
+    assert await heard(ada, start, 4) == [
+        (CREATED, "changed", 1),
+        (UPDATED, "changed", 2),
+        (UPDATED, "changed", 3),
+        ("InboxRead", "", 4),
+    ]
+    assert await heard(ada, start, 3, readState="UNREAD") == [
+        (REMOVED, changed, 2),
+        (REMOVED, changed, 3),
+        ("InboxRead", "", 4),
+    ]
+    async with ada.socket() as socket:
+        feed = await socket.subscribe(WATCH_EVENTS, since=start)
+        assert (await events(feed, 4))[0]["notification"]["read"] is True
+
+
 async def test_all_read_with_a_filter(ada: Api.User) -> None:
     """With a filter the event names the rows that became read, and no other."""
     ids = await ada.receive("a", "b", type="x")

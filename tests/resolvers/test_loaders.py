@@ -125,6 +125,7 @@ WAYS = {
     "nodes": "{{ notifications {{ nodes {{ {0} }} }} }}",
     "edges": "{{ notifications {{ edges {{ node {{ {0} }} }} }} }}",
     "one": "query($id: ID!) {{ notification(id: $id) {{ {0} }} }}",
+    "delivery": "query($id: ID!) {{ notification(id: $id) {{ deliveries {{ notification {{ {0} }} }} }} }}",
     "mutation": "mutation($id: ID!) {{ read(ids: [$id]) {{ notifications {{ {0} }} }} }}",
 }
 
@@ -135,6 +136,7 @@ async def test_a_column_is_read_only_if_it_is_selected(
 ) -> None:
     """Of the columns that may be large, those selected are in the SQL, and no other."""
     (id,) = await ada.receive("a", data={"n": 1})
+    await add_deliveries(ada, [(id, await add_channel(ada))])
     variables = {"id": id} if "$id" in WAYS[way] else {}
     for selection in ("id", *COLUMNS.values(), "body data"):
         statements.of(ada.tenant)

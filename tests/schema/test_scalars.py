@@ -107,7 +107,19 @@ ZONES = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(
 )
 
 
-@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=ZONES))  # noqa: DTZ001
+INSTANTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=ZONES)  # noqa: DTZ001
+
+
+@given(INSTANTS, st.sampled_from((None, 0, 1, 1_000, 999_999)))
+def test_an_instant_is_shown_as_iso_8601_has_it(instant: datetime, microsecond: int | None) -> None:
+    """With three digits of the second, in UTC."""
+    if microsecond is not None:
+        instant = instant.replace(microsecond=microsecond)
+    iso = instant.astimezone(UTC).isoformat(timespec="milliseconds")
+    assert show("DateTime", instant) == iso.removesuffix("+00:00") + "Z"
+
+
+@given(INSTANTS)
 def test_an_instant_survives_the_way_there_and_back(instant: datetime) -> None:
     """What is written is read as the same instant, to the millisecond."""
     back = read("DateTime", show("DateTime", instant))

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 import tocsin.access
 import tocsin.removals
+from db.pool import Pool
 from db.session import Database, Reader, Row, Scope
 from live.hub import Hub
 from resolvers.agent_key import AgentKey
@@ -433,7 +434,7 @@ async def test_a_database_that_is_down_closes_no_socket(
     monkeypatch.setattr(tocsin.access, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(tocsin.removals, "READ_SECONDS", 0.01)
     pool = await asyncpg.create_pool(urls.server, min_size=1, max_size=1, record_class=Row)
-    access = Access(Authenticator(settings), Database(pool, lambda _hints: None), Hub())
+    access = Access(Authenticator(settings), Database(Pool(pool), lambda _hints: None), Hub())
     principal = await Authenticator(settings).principal(ada.token)
     await pool.close()
     waiting = asyncio.create_task(access.lost(principal))

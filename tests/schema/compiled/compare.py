@@ -31,8 +31,9 @@ class Counting(CompiledExecutor):
     planned = 0
     declined = 0
 
-    def _plan(self) -> Plan | None:
-        plan = super()._plan()
+    def plan(self) -> Plan | None:
+        """Return the plan of the operation, and count."""
+        plan = super().plan()
         Counting.planned += plan is not None
         Counting.declined += plan is None
         return plan
