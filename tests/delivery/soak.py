@@ -67,7 +67,7 @@ def _user(number: int) -> str:
     return "out" if number % USERS == 0 else f"user-{number % USERS}"
 
 
-async def _notify_all(client: Client, numbers: Iterator[int], *, at_once: int = 8) -> list[str]:
+async def notify_all(client: Client, numbers: Iterator[int], *, at_once: int = 8) -> list[str]:
     """Say something under each number, to one recipient; return the keys that were acknowledged."""
     acknowledged: list[str] = []
 
@@ -168,7 +168,7 @@ async def kill_workers(site: Site, notifies: int, *, workers: int = 4, every: fl
             await client.open_tenant(tenant, KINDS)
         began = time.monotonic()
         async with _under_fire(site.workers(workers), every) as kills:
-            keys = await _notify_all(client, iter(range(notifies)))
+            keys = await notify_all(client, iter(range(notifies)))
             await site.drained(_LONG_SECONDS)
     lasted = round(time.monotonic() - began, 1)
     return [
@@ -185,7 +185,7 @@ async def kill_api(site: Site, notifies: int, *, every: float = 2) -> list[Measu
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
         async with _under_fire(servers, every) as kills:
-            keys = await _notify_all(client, iter(range(notifies)))
+            keys = await notify_all(client, iter(range(notifies)))
         retries = client.retries
     site.workers(1)
     await site.drained(_LONG_SECONDS)
@@ -204,7 +204,7 @@ async def kill_postgres(
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
         numbers = takewhile(lambda _: not over.is_set(), count())
-        calling = asyncio.create_task(_notify_all(client, numbers))
+        calling = asyncio.create_task(notify_all(client, numbers))
         for _ in range(kills):
             await asyncio.sleep(every)
             await asyncio.to_thread(postgres.crash)
