@@ -22,6 +22,7 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 
 from resolvers.errors import ErrorCode
+from schema.pairs import pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Limits:
     """The most that one document (tokens) or one definition in it (the rest) may hold.
 
     Fragments count where they are spread, as often as they are spread. Fifty directives are far beyond what
-    people write (a few @skip and @include) and far below what hurts.
+    people write (a few @skip and @include) and far below what hurts. Pairs of fields of one name are counted
+    for the whole document; see schema.pairs.
     """
 
     max_depth: int = 16
@@ -37,6 +39,7 @@ class Limits:
     max_fields: int = 500
     max_directives: int = 50
     max_tokens: int = 2_000
+    max_pairs: int = 5_000
 
 
 class Cost(NamedTuple):
@@ -124,10 +127,17 @@ def excess(document: DocumentNode, limits: Limits) -> GraphQLError | None:
         for noun, count in cost._asdict().items():
             most: int = getattr(limits, f"max_{noun}")
             if count > most:
-                error = GraphQLError(f"The operation exceeds the limit of {noun}: {most}.", definition)
-                error.extensions = _too_complex(noun, most)
-                return error
+                return _exceeded(noun, most, definition)
+    if pairs(document) > limits.max_pairs:
+        return _exceeded("pairs", limits.max_pairs)
     return None
+
+
+def _exceeded(noun: str, most: int, definition: ExecutableDefinitionNode | None = None) -> GraphQLError:
+    what = "pairs of fields of one name" if noun == "pairs" else noun
+    error = GraphQLError(f"The operation exceeds the limit of {what}: {most}.", definition)
+    error.extensions = _too_complex(noun, most)
+    return error
 
 
 class QueryLimits(SchemaExtension):
