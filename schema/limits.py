@@ -18,11 +18,20 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    validate,
 )
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.errors import ErrorCode
+from schema.compiled import valid
+from schema.compiled.documents import core
 from schema.pairs import pairs
+
+_MOST_ERRORS = 10
+_MOST_GUESSED = 5_000
+"""Characters of a document for whose wrong names similar ones are suggested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Limits:
     max_fields: int = 500
     max_directives: int = 50
     max_tokens: int = 2_000
-    max_pairs: int = 5_000
+    max_pairs: int = 10_000
 
 
 class Cost(NamedTuple):
@@ -141,7 +150,7 @@ def _exceeded(noun: str, most: int, definition: ExecutableDefinitionNode | None 
 
 
 class QueryLimits(SchemaExtension):
-    """Refuse what is over the limits, before validation.
+    """Refuse what is over the limits, before validation; name ten mistakes at most.
 
     A factory is what Strawberry wants: `extensions=[functools.partial(QueryLimits, Limits())]`.
     """
@@ -167,12 +176,20 @@ class QueryLimits(SchemaExtension):
                 error.extensions = _too_complex("depth", self.limits.max_depth)
 
     def on_validate(self) -> Iterator[None]:
-        """Set the error ahead of validation: Strawberry then skips the rules."""
-        document = self.execution_context.graphql_document
-        error = document and excess(document, self.limits)
-        if error:
-            self.execution_context.pre_execution_errors = [error]
+        """Set the errors ahead of Strawberry, which then validates no more."""
+        context = self.execution_context
+        document = context.graphql_document
+        if document and valid(context.schema, context.query or "") is None:
+            error = excess(document, self.limits)
+            context.pre_execution_errors = [error] if error else self._mistakes(document)
         yield
+
+    def _mistakes(self, document: DocumentNode) -> list[GraphQLError] | None:
+        """Validate as Strawberry would, but stop sooner: to guess what each wrong name meant is slow."""
+        context = self.execution_context
+        rules = (*context.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+        hide = len(context.query or "") > _MOST_GUESSED
+        return validate(core(context.schema), document, rules, max_errors=_MOST_ERRORS, hide_suggestions=hide)
 
 
 def _too_complex(noun: str, most: int) -> dict[str, str | int]:

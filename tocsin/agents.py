@@ -54,7 +54,7 @@ class AgentKeys:
             stamp = self._verified.stamp()
             principal = await self._verify(text, known=self._known.get(key) is not None)
             self._verified.put(key, principal, stamp)
-            self._known.put(key, True, stamp)
+            self._known.put(key, True, self._known.stamp())
         chosen_tenant(frozenset({principal.tenant_id}), tenant)
         self._touch(principal)
         return principal
