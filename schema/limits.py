@@ -29,7 +29,7 @@ from schema.compiled import valid
 from schema.compiled.documents import core
 from schema.pairs import pairs
 
-_MOST_ERRORS = 10
+_MOST_ERRORS = 5
 _MOST_GUESSED = 5_000
 """Characters of a document for whose wrong names similar ones are suggested."""
 
@@ -150,7 +150,7 @@ def _exceeded(noun: str, most: int, definition: ExecutableDefinitionNode | None 
 
 
 class QueryLimits(SchemaExtension):
-    """Refuse what is over the limits, before validation; name ten mistakes at most.
+    """Refuse what is over the limits, before validation; name five mistakes at most.
 
     A factory is what Strawberry wants: `extensions=[functools.partial(QueryLimits, Limits())]`.
     """
