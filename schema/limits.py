@@ -179,7 +179,11 @@ class QueryLimits(SchemaExtension):
         """Set the errors ahead of Strawberry, which then validates no more."""
         context = self.execution_context
         document = context.graphql_document
-        if document and valid(context.schema, context.query or "") is None:
+        if (
+            document
+            and not context.pre_execution_errors
+            and valid(context.schema, context.query or "") is None
+        ):
             error = excess(document, self.limits)
             context.pre_execution_errors = [error] if error else self._mistakes(document)
         yield

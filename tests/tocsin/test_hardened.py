@@ -158,7 +158,7 @@ def mistakes() -> Iterator[dict[str, Any]]:
     for document in _VALUED:
         for value in _VALUES:
             yield {"query": document, "variables": {"v": value}}
-    for name in ("notificatons", "stat", "chanels", "__typenam", "me", "users", "password", "pg_user"):
+    for name in ("notificatons", "stat", "chanels", "__typenam", "me", "users", "password", "pgUser"):
         for document in ("{ %s }", "{ stats { %s } }", "mutation { %s }", "{ stats(%s: 1) { unread } }"):
             yield {"query": document % name}
         yield {"query": f"{{ ...F }} fragment F on {name} {{ a }}"}
@@ -177,7 +177,7 @@ async def test_no_answer_tells_of_what_is_behind_it(hard: Api, tenant: str) -> N
     """A few hundred mistakes, as a user and an admin and over two transports: no trace, SQL, path or hint."""
     asked = 0
     for caller in (hard.user(tenant, "ada"), hard.user(tenant, "root", Role.ADMIN)):
-        headers = {"Authorization": f"Bearer {caller.token}"}
+        headers = {"Authorization": f"Bearer {caller.token}", "Accept": "application/json"}
         for payload in mistakes():
             answer = await hard.http.post("/graphql", json=payload, headers=headers)
             body = answer.json()
