@@ -1,6 +1,7 @@
 """What a caller may ask for in a minute, however he asks and whichever server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -99,10 +100,12 @@ async def test_a_key_has_a_budget_of_its_own(limited: Api, tenant: str) -> None:
     notify = "mutation($input: NotifyInput!) { notify(input: $input) { __typename } }"
     to = {"type": "t.t", "title": "", "recipients": [{"id": f"user-{i}"} for i in range(1_000)]}
     first = 5 + len(notify) / 5 + 50
-    passed = 0
+    passed, began = 0, time.monotonic()
     while (await agent.ask(notify, input=to)).codes != ["RATE_LIMITED"]:
         passed += 1
-    assert passed == 1 + int((1_300 - first) // 55)
+    # More than the budget only as far as it came back meanwhile.
+    back = (time.monotonic() - began) * 1_300 / 60
+    assert 1 + (1_300 - first) // 55 <= passed <= 1 + (1_300 - first + back) // 55
     assert not (await admin.ask(ONE)).errors
 
 
