@@ -10,6 +10,9 @@ from db.session import OUTBOX, Hint
 
 Relay = Callable[[Sequence[Hint]], None]
 
+Heard = Callable[[str], None]
+"""Takes a note: what processes tell each other beside hints. Notes may be lost, and are not repeated."""
+
 Inbox = tuple[str, str]
 """A tenant's id and a user's."""
 
@@ -62,10 +65,13 @@ class Hub:
         relay: Relay = lambda _hints: None,
         on_first: Interest = lambda _inbox: None,
         on_last: Interest = lambda _inbox: None,
+        tell: Callable[[Sequence[str]], None] = lambda _notes: None,
     ) -> None:
         self._waiters: dict[Inbox, set[Waiter]] = defaultdict(set)
         self._relay = relay
         self._on_first, self._on_last = on_first, on_last
+        self.tell = tell
+        """Tells the other processes notes of at most 7,000 bytes each, if it can at once."""
         self.missed = asyncio.Event()
         """Hints were lost: a sweep is wanted at once."""
         self.revision = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
+from strawberry.extensions import DisableIntrospection
 
 import db.inbox
 from db.migrate import is_current
@@ -33,6 +34,7 @@ from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.notice import notice
 from tocsin.protocols import HttpProtocol, WebSocketProtocol
+from tocsin.rates import Rates
 from tocsin.roles import require_safe_role
 from tocsin.settings import Settings
 from tocsin.trusted import trust
@@ -71,6 +73,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._tokens = Authenticator(settings)
         self._deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
+        self.rates = Rates(settings.rate_limit)
         self._stops = False
 
     async def authenticate(self, token: str, tenant: str | None) -> Principal:
@@ -116,7 +119,7 @@ class Server:
         """Hold the database and the hub open; refuse a role that could get around row level security."""
         async with AsyncExitStack() as stack:
             database_url = url(settings.database_url)
-            self.hub = await stack.enter_async_context(open_hub(settings))
+            self.hub = await stack.enter_async_context(open_hub(settings, self.rates.heard))
             self.database = await stack.enter_async_context(
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
@@ -124,6 +127,8 @@ class Server:
             self.reads = Reads(self.database)
             sweeping = asyncio.create_task(keep_sweeping(self.hub, self._places))
             stack.callback(sweeping.cancel)
+            telling = asyncio.create_task(self.rates.keep_telling(self.hub))
+            stack.callback(telling.cancel)
             self.access = Access(self._tokens, self.database, self.hub)
             stack.push_async_callback(self.access.close)
             yield
@@ -169,7 +174,8 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         max_fields=settings.max_fields,
         max_tokens=settings.max_tokens,
     )
-    schema = build([OperationScope, functools.partial(QueryLimits, limits)])
+    hidden = [] if settings.introspection else [DisableIntrospection]
+    schema = build([OperationScope, functools.partial(QueryLimits, limits), *hidden])
     found = settings.trusted_documents
     trusted = {"settle": trust(found, schema, limits).settle} if found else {}
     return GraphQLEndpoint(
@@ -178,6 +184,7 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         **trusted,
         authenticate=server.authenticate,
         lost=server.lost,
+        rates=server.rates,
         new_operation=server.operation,
         ide=_GRAPHIQL / "index.html" if settings.graphiql else None,
         ide_policy=_PAGE_POLICY,

@@ -26,6 +26,7 @@ from strawberry.types.unset import UNSET
 
 from resolvers.errors import bad_input, forbidden
 from resolvers.principal import Principal
+from schema.price import Prices
 from tocsin import limits
 from tocsin.connection import (
     Authenticate,
@@ -42,12 +43,12 @@ from tocsin.errors import (
     Accept,
     StatusError,
     expected,
-    payload,
     quieten_strawberry,
     refuse,
     respond,
 )
 from tocsin.operation import execute
+from tocsin.rates import Rates
 from tocsin.seats import Seats
 from tocsin.settings import Settings
 from tocsin.socket import Socket, SocketAdapter
@@ -60,9 +61,9 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
     `authenticate` takes a token and the wanted tenant, and returns a Principal or raises a TocsinError: HTTP
     401, 403 or 400, on a socket 4401 or 4403. It is awaited once per request or connection_init, and not at
     all without a token: fields that need a principal refuse themselves. `lost` returns when a principal's
-    access is taken away; then sockets close with 4403 and streams end. `settle` finds the documents of which a
-    client gives the id. `new_operation` makes what resolvers
-    find in `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
+    access is taken away; then sockets close with 4403 and streams end. `rates` says who may ask for how much.
+    `settle` finds the documents of which a client gives the id. `new_operation` makes what resolvers find in
+    `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
     """
 
     graphql_transport_ws_handler_class = Socket
@@ -76,6 +77,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         authenticate: Authenticate,
         new_operation: NewOperation,
         lost: Lost = never,
+        rates: Rates | None = None,
         settle: limits.Settle = lambda parameters: parameters,
         ide: Path | None = None,
         ide_policy: str = "default-src 'self'",
@@ -94,11 +96,15 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
-        self._serve_plainly(lambda: Connection(new_operation, lost, settings.idle_timeout_seconds))
+        idle, suggest = settings.idle_timeout_seconds, settings.introspection
+        self._serve_plainly(lambda: Connection(new_operation, lost, idle, suggest=suggest))
         self._seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
+        self._rates = rates or Rates(0)
+        self._prices = Prices(schema)
         self.settle = settle
         self._cookie = settings.auth_cookie
+        self._allow_get = settings.allow_get
         self._ide = ide.read_bytes() if ide else None
         self._ide_policy = ide_policy
 
@@ -138,10 +144,13 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise StatusError(405, "Ask with GET or POST.", {"Allow": "GET, POST"})
         if request.method == "GET" and accept.page and (self._ide or "query" not in request.query_params):
             return self._page()
+        if request.method == "GET" and not self._allow_get:
+            raise StatusError(405, "Ask with POST.", {"Allow": "POST"})
         if not accept.json and not accept.events:
             raise StatusError(406, "The answer is JSON or an event stream.")
         connection.principal = await self._principal_of(request)
         asked = await limits.read_request(request, self.settle)
+        self.charge(connection, asked)
         allowed = (
             {OperationType.QUERY}
             if request.method == "GET"
@@ -160,6 +169,11 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise StatusError(406, "A subscription needs Accept: text/event-stream, or a WebSocket.")
         return await self._stream(asked, connection, {OperationType.SUBSCRIPTION}, accept)
 
+    def charge(self, connection: Connection, asked: GraphQLRequestData) -> None:
+        """Have an operation paid for by its caller, or raise RATE_LIMITED."""
+        text, variables, name = asked.query or "", asked.variables, asked.operation_name
+        self._rates.charge(self._prices, connection.principal, text, variables, name)
+
     def _page(self) -> Response:
         if self._ide is None:
             raise StatusError(404, "There is no page here.")
@@ -175,7 +189,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         accept: Accept,
     ) -> Response:
         result = await execute(self.schema, asked, connection, allowed)
-        return respond(payload(result.data, result.errors, connection.request_id), accept)
+        return respond(connection.payload(result.data, result.errors), accept)
 
     async def _stream(
         self,

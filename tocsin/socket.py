@@ -79,7 +79,9 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
     async def _subscribe(self, message: dict[str, Any]) -> None:
         try:
             payload = cast(Any, self.view).settle(message.get("payload"))
-            limits.as_operation(payload)
+            asked = limits.as_operation(payload)
+            if self.connection_acknowledged:  # else it is refused
+                cast(Any, self.view).charge(self.context, asked)
         except TocsinError as error:
             await self._refuse(message["id"], error)
             return

@@ -51,6 +51,8 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "drain_seconds": "77.5",
         "public_url": "https://tocsin.example/inbox",
         "apprise_services": '["discord"]',
+        "introspection": "false",
+        "allow_get": "false",
         "graphiql": "false",
         "allow_private_webhooks": "true",
         "max_body_bytes": "4096",
