@@ -25,7 +25,7 @@ from db.notification import delete as delete_softly
 from db.session import Source, Transaction
 from db.settings import Settings
 from db.statement import Read, Write, in_tenant, owned
-from db.tables import delivery, event, inbox, notification, request, settings
+from db.tables import audit, delivery, event, inbox, notification, request, settings
 from db.types import DeliveryStatus, RequestStatus
 
 _n, _d, _r = notification.c, delivery.c, request.c
@@ -183,6 +183,14 @@ _DROP_REQUESTS = _oldest_gone(
     _r.status == RequestStatus.DONE.value,
     ~_is_referred_to,
 )
+
+
+_DROP_AUDIT = _oldest_gone(audit, audit.c.created_at, audit.c.created_at < _kept_since)
+
+
+async def drop_audit(tx: Transaction, days: int, limit: int) -> int:
+    """Remove, in a service scope, entries of the audit log older than `days`."""
+    return await _count(tx, _DROP_AUDIT, days=days, limit=limit)
 
 
 async def drop_deliveries(tx: Transaction, days: int, limit: int) -> int:

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     event_days: int = Field(
         7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
     )
+    audit_days: int = Field(365, ge=1, le=3650, description="Days that entries of the audit log stay.")
     cleanup_minutes: int = Field(
         60, ge=1, le=1440, description="Minutes between cleanups: what is too old leaves the database."
     )

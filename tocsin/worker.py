@@ -52,7 +52,8 @@ def jobs(settings: Settings) -> list[Job]:
     """Return what the worker does from time to time."""
 
     async def clean_up(database: Database) -> None:
-        await cleanup.run(database, settings.event_days, settings.delivery_days)
+        days = cleanup.Days(settings.event_days, settings.delivery_days, settings.audit_days)
+        await cleanup.run(database, days)
 
     return [Job("cleanup", settings.cleanup_minutes * 60, clean_up)]
 

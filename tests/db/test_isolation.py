@@ -11,6 +11,7 @@ import pytest
 from db import tables
 from tests.db.catalogue import EXEMPT, ROLES, faults
 from tests.db.support import (
+    AUDIT,
     HOST,
     PERSONAL,
     SERVICE,
@@ -28,12 +29,13 @@ from tests.support import Urls
 pytestmark = pytest.mark.usefixtures("twins")
 
 OURS, THEIRS = "isolation-ours", "isolation-theirs"
-ALL = (*PERSONAL, *SHARED, *SERVICE, *WORK)
+ALL = (*PERSONAL, *SHARED, *SERVICE, *AUDIT, *WORK)
 # Which of the two is missed first is the planner's choice, as statistics go.
 NO_CONTEXT = r"^no (tenant|actor) in this transaction$"
 # Tables have rows of the tenant itself, or one for each of its users, or both.
 ROWS_OF_TENANT = dict.fromkeys(("agent", "channel", "notification_type", "settings", "template"), 1)
 ROWS_OF_TENANT["request"] = 3
+ROWS_OF_TENANT["audit"] = 1
 
 # Tables whose policies name their roles, with the policies.
 NEW = {"request": ("isolation", "own_select", "own_delete"), "due": ("isolation", "worker")}
@@ -97,6 +99,11 @@ MUTANTS = {
     " and recipient_ids @> array[(select tocsin.current_user_id())])",
     "own requests of all tenants": "alter policy own_delete on tocsin.request"
     " using (recipient_ids = array[(select tocsin.current_user_id())])",
+    "users read the audit log": "alter policy isolation on tocsin.audit"
+    " using (tenant_id = (select tocsin.current_tenant()))",
+    "audit of other tenants": "alter policy isolation on tocsin.audit with check (true)",
+    "the app forgets": "grant delete on tocsin.audit to tocsin_app",
+    "the worker rewrites history": "grant update on tocsin.audit to tocsin_worker",
     "due USING true": "alter policy isolation on tocsin.due using (true)",
     "due WITH CHECK true": "alter policy isolation on tocsin.due with check (true)",
     "worker's policy for the app": "alter policy worker on tocsin.due to tocsin_worker, tocsin_app",
@@ -165,6 +172,7 @@ def test_the_lists_of_the_code_are_the_frozen_ones() -> None:
     assert sorted(table.name for table in tables.PERSONAL) == sorted(PERSONAL)
     assert sorted(table.name for table in tables.SHARED) == sorted(SHARED)
     assert sorted(table.name for table in tables.SERVICE) == sorted(SERVICE)
+    assert [table.name for table in tables.AUDIT] == [*AUDIT]
     assert sorted(table.name for table in tables.WORK) == sorted(WORK)
     assert sorted(table.name for table in tables.HOST) == sorted(HOST)
     assert {table.name for table in tables.EXEMPT} | {"alembic_version"} == {*EXEMPT}

@@ -78,6 +78,8 @@ VALUES: dict[str, Any] = {
         for name in ("total", "unread", "dismissed", "dismissed_unread")
     },
     "hash": b"a",
+    **dict.fromkeys(("admin", "action", "subject_name"), "a"),
+    "changed": ["a"],
     "agent_id": ID,
     **{f"rows_{name}": ["a"] for name in ("id", "email", "name", "timezone", "category", "icon")},
     **{f"rows_has_{name}": [True] for name in ("email", "name", "timezone", "category", "icon")},
