@@ -46,16 +46,13 @@ def _counted(statement: Any) -> Write:
     return Write(select(func.count().label("count")).select_from(statement.cte("gone")))
 
 
-def _oldest_gone(table: Table, at: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Write:
+def _oldest_gone(
+    table: Table, at: ColumnElement[Any], *conditions: ColumnElement[bool], locked: bool = True
+) -> Write:
     """Return what removes a tenant's rows that meet conditions, those with the lowest `at` first."""
-    # Rows that another worker is removing are left to it.
-    oldest = (
-        select(table.c.id)
-        .where(in_tenant(table), *conditions)
-        .order_by(at)
-        .limit(_LIMIT)
-        .with_for_update(skip_locked=True)
-    )
+    oldest = select(table.c.id).where(in_tenant(table), *conditions).order_by(at).limit(_LIMIT)
+    if locked:  # rows that another worker is removing are left to it
+        oldest = oldest.with_for_update(skip_locked=True)
     gone = delete(table).where(in_tenant(table), table.c.id == _array(oldest))
     return _counted(gone.returning(literal(1).label("one")))
 
@@ -185,7 +182,8 @@ _DROP_REQUESTS = _oldest_gone(
 )
 
 
-_DROP_AUDIT = _oldest_gone(audit, audit.c.created_at, audit.c.created_at < _kept_since)
+# To lock a row takes the right to change it, which nobody has.
+_DROP_AUDIT = _oldest_gone(audit, audit.c.created_at, audit.c.created_at < _kept_since, locked=False)
 
 
 async def drop_audit(tx: Transaction, days: int, limit: int) -> int:

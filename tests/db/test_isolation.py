@@ -318,11 +318,14 @@ def _insert(table: str, tenant: str, **replaced: str) -> str:
     )
 
 
-# Users write no requests, and the outbox is open to the worker: see the tests of their own below.
+# Users write no requests, the outbox is open to the worker, and nobody changes the audit log: see the tests
+# of their own below.
 WRITERS = [
     (table, user, role)
     for table, user, role in product(ALL, ("ada", None), ROLES)
-    if not (table in SERVICE and user) and not (table in WORK and role == "tocsin_worker")
+    if table not in AUDIT
+    and not (table in SERVICE and user)
+    and not (table in WORK and role == "tocsin_worker")
 ]
 
 
@@ -377,7 +380,7 @@ async def test_nobody_writes_into_another_users_rows(twins: Urls, table: str, ro
             await _delete_nothing(connection, table, theirs)
 
 
-@pytest.mark.parametrize("table", ALL)
+@pytest.mark.parametrize("table", [it for it in ALL if it not in AUDIT])
 async def test_a_write_without_a_context_fails(twins: Urls, table: str) -> None:
     """INSERT, UPDATE and DELETE fail like SELECT, even for the worker, who may do them all.
 
@@ -391,6 +394,38 @@ async def test_a_write_without_a_context_fails(twins: Urls, table: str) -> None:
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match=NO_CONTEXT):
                 await connection.execute(statement)
+
+
+_ADD_TO_AUDIT = (
+    "insert into tocsin.audit (tenant_id, id, admin, action) values ('{}', gen_random_uuid(), 'ada', 'a')"
+)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_nobody_changes_the_audit_log(twins: Urls, role: str) -> None:
+    """The app adds to its own tenant's and does no more; the worker takes from its own tenant's and no more."""
+    denied = {"tocsin_app": ("update", "delete"), "tocsin_worker": ("update", "insert")}[role]
+    statements = {
+        "update": "update tocsin.audit set action = 'b'",
+        "delete": "delete from tocsin.audit",
+        "insert": _ADD_TO_AUDIT.format(OURS),
+    }
+    async with app_connection(twins, role) as connection:
+        for word, statement in statements.items():
+            refusal = "permission denied for table audit" if word in denied else NO_CONTEXT
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match=refusal):
+                await connection.execute(statement)
+        for user in (*USERS, None):
+            async with in_context(connection, OURS, user):
+                assert len(await _visible(connection, "audit")) == (0 if user else 1)
+                if role == "tocsin_worker":
+                    assert await connection.execute(statements["delete"]) == f"DELETE {0 if user else 1}"
+                    continue
+                await connection.execute("savepoint before")
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                    await connection.execute(_ADD_TO_AUDIT.format(THEIRS))
+                await connection.execute("rollback to savepoint before")
+                assert await connection.execute(statements["insert"]) == "INSERT 0 1"
 
 
 async def test_an_upsert_on_anothers_key_neither_changes_nor_shows_it(app: Connection) -> None:

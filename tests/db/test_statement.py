@@ -192,7 +192,7 @@ def _arguments(name: str, statement: Statement) -> list[Any]:
 
 def test_the_statements_are_found() -> None:
     """What follows is about all statements, so their number is known; it changes when one is added."""
-    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (125, 34)
+    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (128, 34)
 
 
 def test_what_has_no_scope_is_known() -> None:
@@ -476,7 +476,11 @@ async def test_a_write_outside_a_transaction_fails_closed(app: Connection) -> No
         if not isinstance(statement, Write) or name.endswith(WITHOUT_TABLE):
             continue
         values = await _fitting(app, statement, _arguments(name, statement))
-        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"no (tenant|actor) in this"):
+        # The worker alone may shorten the audit log.
+        refusal = (
+            r"denied for table audit$" if name == "db.cleanup._DROP_AUDIT" else r"no (tenant|actor) in this"
+        )
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=refusal):
             await app.fetch(statement.text, *values)
 
 

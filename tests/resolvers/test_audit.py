@@ -1,5 +1,6 @@
 """The audit log: an entry for each change that an admin makes, and none for any other."""
 
+import base64
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -21,10 +22,12 @@ LOG = """query($first: Int, $after: String, $filter: AuditFilter) {
     pageInfo { hasNextPage endCursor } totalCount } }"""
 CANARY = "canary-9d1f4c7e"
 CHANNEL = "mutation($id: ID!, $it: ChannelPatch!) { updateChannel(id: $id, input: $it) { channel { id } } }"
-TYPES = "mutation($types: [NotificationTypePatch!]!) { upsertNotificationTypes(types: $types) { name } }"
+TYPES = "mutation($types: [NotificationTypeInput!]!) { upsertNotificationTypes(types: $types) { name } }"
 SETTINGS = "mutation($it: SettingsPatch!) { updateSettings(input: $it) { changed } }"
 REVOKE = "mutation($id: ID!) { revokeAgent(id: $id) { id } }"
-HOOK = {"url": f"https://example.com/{CANARY}", "authorization": f"Bearer {CANARY}"}
+URL = f"https://example.com/{CANARY}"
+SECRET = f"whsec_{base64.b64encode(f'{CANARY:-<32}'.encode()).decode()}"
+CONFIG = f'{{url: "{URL}", secret: "{SECRET}"}}'
 
 
 async def _agent(admin: Api.User) -> str:
@@ -73,13 +76,13 @@ DONE = {
     "createAgent": Done('mutation { createAgent(name: "A bot") { agent { id } } }', name="A bot"),
     "revokeAgent": Done(REVOKE, _agent, "A bot", ("revokedAt",)),
     "createChannel": Done(
-        'mutation { createChannel(input: {kind: WEBHOOK, name: "A hook", config: '
-        f'{{url: "{HOOK["url"]}", authorization: "{HOOK["authorization"]}"}}}}) {{ channel {{ id }} }} }}',
+        f'mutation {{ createChannel(input: {{kind: WEBHOOK, name: "A hook", config: {CONFIG}}}) '
+        "{ channel { id } } }",
         name="A hook",
     ),
     "updateChannel": Done(
-        'mutation($id: ID!) { updateChannel(id: $id, input: {name: "B", enabled: true, config: '
-        f'{{url: "{HOOK["url"]}", authorization: "{HOOK["authorization"]}"}}}}) {{ channel {{ id }} }} }}',
+        f'mutation($id: ID!) {{ updateChannel(id: $id, input: {{name: "B", enabled: true, config: {CONFIG}}}) '
+        "{ channel { id } } }",
         _channel,
         "B",
         ("config", "name", "secrets"),
@@ -157,7 +160,8 @@ async def test_a_change_has_its_entry(admin: Api.User, vault: Vault, action: str
         "changed": [*done.changed],
         "createdAt": "",
     }
-    assert CANARY not in repr(await vault.fetch("select * from tocsin.audit", admin.tenant))
+    stored = repr(await vault.fetch("select * from tocsin.audit", admin.tenant))
+    assert not any(secret in stored for secret in (CANARY, SECRET))
 
 
 @pytest.mark.parametrize("action", DONE)
