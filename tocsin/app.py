@@ -22,6 +22,7 @@ from resolvers.reads import Reads
 from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
+from tocsin import logs
 from tocsin.access import Access
 from tocsin.auth import Authenticator
 from tocsin.connection import OperationScope
@@ -213,9 +214,12 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         "server_header": False,
         "access_log": False,
         "log_level": "warning",
+        "log_config": None,
     }
 
 
 def from_environment() -> FastAPI:
     """Return the application for settings from the environment alone; what each worker process calls."""
-    return create_app(Settings())
+    settings = Settings()
+    logs.configure(settings)
+    return create_app(settings)

@@ -26,7 +26,7 @@ from strawberry.types.unset import UNSET
 
 from resolvers.errors import bad_input, forbidden
 from resolvers.principal import Principal
-from tocsin import limits
+from tocsin import limits, logs
 from tocsin.connection import (
     Authenticate,
     Connection,
@@ -112,6 +112,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         async def serve(request: Any) -> Any:
             connection = connect()
             connection.request = request
+            logs.about(connection)
             return await self.run(request, connection)
 
         route = Route("/graphql", serve, methods=["GET", "POST"], include_in_schema=False)
@@ -142,6 +143,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise StatusError(406, "The answer is JSON or an event stream.")
         connection.principal = await self._principal_of(request)
         asked = await limits.read_request(request, self.settle)
+        logs.about(connection, asked.operation_name)
         allowed = (
             {OperationType.QUERY}
             if request.method == "GET"

@@ -135,6 +135,13 @@ class Settings(BaseSettings):
         60, ge=1, le=1440, description="Minutes between cleanups: what is too old leaves the database."
     )
 
+    log_format: Literal["json", "text"] | None = Field(
+        None, description="json or text. Unset: text on a terminal, else json, a line an object."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )

@@ -80,7 +80,7 @@ async def next_second() -> None:
 
 
 async def test_nothing_is_left(admin: Api.User, ada: Api.User, grace: Api.User, urls: Urls) -> None:
-    """In no table is there a row of the user but the empty inbox, the removal and its audit; others keep theirs."""
+    """In no table is there a row of the user but the empty inbox and that they were removed."""
     ids = await furnish(ada)
     await furnish(grace)
     before = await everything(urls, admin.tenant)
