@@ -12,6 +12,7 @@ import db.mark
 import db.tenant
 from db.session import Database, Scope, Transaction
 from delivery import reconcile
+from delivery.metrics import DRIFTS
 
 BATCH = 1_000
 """Rows that one transaction takes."""
@@ -46,6 +47,7 @@ async def run(database: Database, days: Days) -> Report:
     total = Report()
     for tenant_id in await db.tenant.ids(database):
         await _tenant(database, tenant_id, days, total)
+    DRIFTS.inc(total.drifts)
     _log.info("cleanup: %s", ", ".join(f"{it.name} {getattr(total, it.name)}" for it in fields(total)))
     return total
 

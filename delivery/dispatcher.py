@@ -17,7 +17,7 @@ from structlog.contextvars import bind_contextvars
 import db.work
 from db.session import OUTAGE, Database, Row
 from db.types import ChannelKind, WorkKind
-from delivery import fan_out, mark, verdict
+from delivery import fan_out, mark, metrics, verdict
 from delivery.hand import Hand
 from delivery.opening import Load, Opened, open_held
 from delivery.sender import Rejected, Result, Retry, Sender, Sent
@@ -164,6 +164,7 @@ class Dispatcher:
         began = time.monotonic()
         result = await self._send(load)
         duration_ms = round((time.monotonic() - began) * 1000)
+        metrics.observe(load, result)
         if not isinstance(result, Sent):
             _log.info("An attempt by %s failed, status %s: %s", load.kind, result.status_code, result.error)
         self._hand.sent(lease, load.deliveries)

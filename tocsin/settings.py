@@ -142,6 +142,15 @@ class Settings(BaseSettings):
         "info", description="The least that is logged."
     )
 
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port for Prometheus's /metrics; each process takes the first free one from here on. Unset: "
+        "none.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that /metrics listens on.")
+
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )

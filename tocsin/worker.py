@@ -12,6 +12,7 @@ from delivery import cleanup
 from delivery.dispatcher import Dispatcher, Pace
 from delivery.worker import Job, work
 from live.hub import Hub
+from tocsin import metrics
 from tocsin.environment import url
 from tocsin.hubs import open_hub
 from tocsin.keys import ConfigurationError, secret_vault
@@ -75,7 +76,11 @@ async def run(settings: Settings, *, login_too: bool = True) -> None:
         open_senders(settings) as senders,
         _hub_and_database(settings, login_too=login_too) as (hub, database),
     ):
-        with hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter:
+        loop = asyncio.get_running_loop()
+        with (
+            hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter,
+            metrics.exposed(settings, lambda: metrics.of_worker(hub, database, loop)),
+        ):
             dispatcher = Dispatcher(database, senders, secret_vault(settings), how, waiter)
             async with asyncio.TaskGroup() as group:
                 group.create_task(work(database, jobs(settings)))
