@@ -103,10 +103,10 @@ def _of_hub(hub: Hub) -> list[Reading]:
 
 
 def _of_pool(database: Database) -> list[Reading]:
-    size, idle = database.pool.get_size(), database.pool.get_idle_size()
+    size, used = database.connections()
     return [
         ("tocsin_pool_connections", "Database connections that are open.", size),
-        ("tocsin_pool_connections_used", "Database connections that are in use.", size - idle),
+        ("tocsin_pool_connections_used", "Database connections that are in use.", used),
     ]
 
 
