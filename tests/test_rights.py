@@ -166,6 +166,7 @@ _SEEDS = {
         "insert into tocsin.preference (tenant_id, id, user_id, category, enabled) "
         "values ($1, $2, 'ada', 'build', true)"
     ),
+    "audit": "insert into tocsin.audit (tenant_id, id, admin, action) values ($1, $2, 'ada', 'notify')",
     "agent": (
         "insert into tocsin.agent (tenant_id, id, name, key_prefix, key_hash) "
         "values ($1, $2, 'An agent', $2::uuid::text, '')"

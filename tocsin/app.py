@@ -23,6 +23,7 @@ from resolvers.reads import Reads
 from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
+from tocsin import logs, metrics
 from tocsin.access import Access
 from tocsin.auth import Authenticator
 from tocsin.connection import OperationScope
@@ -149,7 +150,14 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with server.running(settings, login_too=login_too):
             task = asyncio.ensure_future(alongside(server.database)) if alongside else None
-            with frozen_survivors(), notice(settings.drain_seconds, server.stop):
+            read = functools.partial(
+                metrics.of_server, server.hub, server.database, lambda: endpoint.seats.taken_by_all
+            )
+            with (
+                metrics.exposed(settings, read),
+                frozen_survivors(),
+                notice(settings.drain_seconds, server.stop),
+            ):
                 yield
             if task:
                 task.cancel()
@@ -188,6 +196,7 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         new_operation=server.operation,
         ide=_GRAPHIQL / "index.html" if settings.graphiql else None,
         ide_policy=_PAGE_POLICY,
+        observe=metrics.observe if settings.metrics_port else None,
     )
 
 
@@ -220,9 +229,12 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         "server_header": False,
         "access_log": False,
         "log_level": "warning",
+        "log_config": None,
     }
 
 
 def from_environment() -> FastAPI:
     """Return the application for settings from the environment alone; what each worker process calls."""
-    return create_app(Settings())
+    settings = Settings()
+    logs.configure(settings)
+    return create_app(settings)

@@ -45,6 +45,8 @@ class Connection(BaseContext):
         super().__init__()
         self.principal: Principal | None = None
         self.idle_seconds = idle_seconds
+        self.operation_type, self.code = "none", "OK"
+        """Of a request: what it asked for, as far as that is known, and what came of it."""
         self.seat = ExitStack()
         """What a socket gives back when it ends."""
         self._new_operation = new_operation

@@ -7,6 +7,7 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any, cast
 
 import orjson
@@ -27,7 +28,7 @@ from strawberry.types.unset import UNSET
 from resolvers.errors import bad_input, forbidden
 from resolvers.principal import Principal
 from schema.price import Prices
-from tocsin import limits
+from tocsin import limits, logs
 from tocsin.connection import (
     Authenticate,
     Connection,
@@ -53,6 +54,9 @@ from tocsin.seats import Seats
 from tocsin.settings import Settings
 from tocsin.socket import Socket, SocketAdapter
 from tocsin.stream import EventStream
+
+Observe = Callable[[str, str, float], None]
+"""Told of a request that was answered: its operation's type, its outcome, and how many seconds it took."""
 
 
 class GraphQLEndpoint(GraphQLRouter[Connection, None]):
@@ -81,6 +85,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         settle: limits.Settle = lambda parameters: parameters,
         ide: Path | None = None,
         ide_policy: str = "default-src 'self'",
+        observe: Observe | None = None,
     ) -> None:
         if OperationScope not in schema.extensions:
             raise ValueError("The schema needs the OperationScope extension.")
@@ -98,7 +103,8 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         )
         idle, suggest = settings.idle_timeout_seconds, settings.introspection
         self._serve_plainly(lambda: Connection(new_operation, lost, idle, suggest=suggest))
-        self._seats = Seats(settings.max_sockets_per_user)
+        self._observe = observe
+        self.seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
         self._rates = rates or Rates(0)
         self._prices = Prices(schema)
@@ -118,6 +124,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         async def serve(request: Any) -> Any:
             connection = connect()
             connection.request = request
+            logs.about(connection)
             return await self.run(request, connection)
 
         route = Route("/graphql", serve, methods=["GET", "POST"], include_in_schema=False)
@@ -133,11 +140,21 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         """Answer a request, or serve a socket until it closes."""
         if self.is_websocket_request(request):
             return await super().run(request, context, root_value)
+        if self._observe is None:
+            return await self._run(request, context)
+        began = perf_counter()
+        response = await self._run(request, context)
+        self._observe(context.operation_type, context.code, perf_counter() - began)
+        return response
+
+    async def _run(self, request: Request, connection: Connection) -> Response:
         accept = Accept.of(request.headers.get("accept"))
         try:
-            return await self._answer(request, context, accept)
+            return await self._answer(request, connection, accept)
         except Exception as error:  # noqa: BLE001 - the last chance to answer in GraphQL's shape
-            return refuse(expected(error, context.request_id), accept)
+            refusal = expected(error, connection.request_id)
+            connection.code = refusal.code.value
+            return refuse(refusal, accept)
 
     async def _answer(self, request: Request, connection: Connection, accept: Accept) -> Response:
         if request.method == "HEAD":  # which Starlette lets in with GET
@@ -150,6 +167,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise StatusError(406, "The answer is JSON or an event stream.")
         connection.principal = await self._principal_of(request)
         asked = await limits.read_request(request, self.settle)
+        logs.about(connection, asked.operation_name)
         self.charge(connection, asked)
         allowed = (
             {OperationType.QUERY}
@@ -189,7 +207,10 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         accept: Accept,
     ) -> Response:
         result = await execute(self.schema, asked, connection, allowed)
-        return respond(connection.payload(result.data, result.errors), accept)
+        body = connection.payload(result.data, result.errors)
+        if "errors" in body:
+            connection.code = body["errors"][0]["extensions"]["code"]
+        return respond(body, accept)
 
     async def _stream(
         self,
@@ -198,6 +219,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         allowed: Collection[OperationType],
         accept: Accept,
     ) -> Response:
+        connection.operation_type = OperationType.SUBSCRIPTION.value
         results = await self.schema.stream(
             asked.query,
             variable_values=asked.variables,
@@ -206,7 +228,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_operation_types=allowed,
         )
 
-        return EventStream(results, connection, self._seats, accept)
+        return EventStream(results, connection, self.seats, accept)
 
     async def _principal_of(self, request: Request) -> Principal | None:
         found = from_headers(request, self._cookie)
@@ -222,7 +244,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         if found.ambient and not self._is_trusted(socket):
             raise forbidden("A cookie is accepted only from a page of this origin.")
         principal = await self._admit(found)
-        context.seat.enter_context(self._seats.taken(principal))
+        context.seat.enter_context(self.seats.taken(principal))
         context.principal = principal
         return UNSET
 

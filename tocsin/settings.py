@@ -130,9 +130,26 @@ class Settings(BaseSettings):
     event_days: int = Field(
         7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
     )
+    audit_days: int = Field(365, ge=1, le=3650, description="Days that entries of the audit log stay.")
     cleanup_minutes: int = Field(
         60, ge=1, le=1440, description="Minutes between cleanups: what is too old leaves the database."
     )
+
+    log_format: Literal["json", "text"] | None = Field(
+        None, description="json or text. Unset: text on a terminal, else json, a line an object."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port for Prometheus's /metrics; each process takes the first free one from here on. Unset: "
+        "none.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that /metrics listens on.")
 
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
