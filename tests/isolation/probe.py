@@ -58,8 +58,6 @@ _FURTHER: dict[str, dict[str, Any]] = {
     "createChannel": {
         "input": {"kind": "SLACK", "name": "x", "config": {"url": "https://hooks.slack.com/services/x"}}
     },
-    # At night, when everybody here wants quiet.
-    "explainDelivery": {"at": "2026-01-15T23:30:00.000Z"},
 }
 
 
@@ -67,6 +65,10 @@ def arguments(field: RootField, world: World, user: str) -> dict[str, Any]:
     """Return arguments with which a field does something, for a caller of this tenant."""
     if str(field) == "Subscription.inboxEvents" and user in {"ada", "grace", "root"}:
         return {"since": world.event_cursor(user, 0)}
+    if field.name == "explainDelivery":
+        # At night, when everybody here wants quiet.
+        at = {"at": "2026-01-15T23:30:00.000Z"}
+        return field.required | at | {"type": world.canary("all", "shared", "type")}
     return field.required | _FURTHER.get(field.name, {})
 
 

@@ -170,6 +170,8 @@ async def _an_inbox(user: Api.User, tenant: str) -> None:
           delete(ids: [$deleted]) { ids }
           markAllRead { marked }
           unread: read(ids: [$left], read: false) { changed }
+          filtered: markAllRead(filter: {dismissed: INCLUDE, readState: UNREAD}) { marked }
+          again: read(ids: [$left], read: false) { changed }
           updatePreferences(preferences: $preferences) { id }
         }""",
         **ids,
