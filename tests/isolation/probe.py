@@ -88,7 +88,7 @@ def _row_cursor(row: dict[str, Any]) -> str:
 
 def _ids(world: World, owners: tuple[str, ...]) -> Iterator[str]:
     """Yield an id of each kind that one of these owns, and that of a deleted notification."""
-    for table, rows in world.rows.items():
+    for rows in world.rows.values():
         yield from [row["id"] for row in rows if world.owners.get(str(row.get("id")), ("",))[0] in owners][:1]
     deleted = [row["id"] for row in world.rows["notification"] if row["deleted_at"]]
     yield from [id for id in deleted if world.owners[id][0] in owners][:1]
@@ -144,7 +144,7 @@ def _foreign(attacker: Attacker, field: RootField, home: World, away: World) -> 
     return _personal(home) if Role.USER in field.roles else {"ID": [], "String": keys}
 
 
-def _absent(attacker: Attacker, home: World, away: World, value: str) -> str:
+def absent(attacker: Attacker, home: World, away: World, value: str) -> str:
     """Return a value of the same form, and in order right beside it, that is nobody's."""
     if UUID_FORM.fullmatch(value):
         return value[:-1] + ("0" if value[-1] == "f" else "f")
@@ -154,7 +154,7 @@ def _absent(attacker: Attacker, home: World, away: World, value: str) -> str:
         world = away if attacker.elsewhere else home
         nobody = named("none") if attacker.elsewhere else world.tenant
         return re.sub(r"(?<![a-z])(ada|root|vera|bot)(?![a-z])", "eve", value.replace(world.tenant, nobody))
-    return forged(*(_absent(attacker, home, away, it) if isinstance(it, str) else it for it in parts))
+    return forged(*(absent(attacker, home, away, it) if isinstance(it, str) else it for it in parts))
 
 
 def probes(field: RootField, home: World, away: World) -> Iterator[Probe]:
@@ -166,7 +166,7 @@ def probes(field: RootField, home: World, away: World) -> Iterator[Probe]:
             if attacker.role not in _with_users(field) or path[-1] in ONLY_STORED:
                 values = values[:1]
             for value in values:
-                yield Probe(attacker, path, value, _absent(attacker, home, away, value))
+                yield Probe(attacker, path, value, absent(attacker, home, away, value))
 
 
 def _with_users(field: RootField) -> frozenset[Role]:

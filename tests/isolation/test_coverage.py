@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import orjson
-import pytest
 from graphql import GraphQLEnumType
 
 from resolvers.principal import Role

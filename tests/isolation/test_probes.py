@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from tests.isolation.conftest import Worlds
-from tests.isolation.probe import ATTACKERS, Probe, arguments, call, leaks, probes, shown
+from tests.isolation.probe import ATTACKERS, Attacker, Probe, arguments, call, leaks, probes, shown
 from tests.isolation.shape import FIELDS
 from tests.isolation.world import Sql, World, digest
 from tests.rights import RootField
@@ -83,7 +83,7 @@ async def test_what_is_foreign_is_absent(field: RootField, api: Api, sql: Sql, w
 
 
 @pytest.mark.parametrize("attacker", ATTACKERS, ids=str)
-async def test_what_is_asked_plainly(attacker, api: Api, worlds: Worlds) -> None:
+async def test_what_is_asked_plainly(attacker: Attacker, api: Api, worlds: Worlds) -> None:
     """Without anything foreign in the question, no answer holds anything foreign either."""
     home, twin, away = worlds.home, worlds.twin, worlds.away
     for field in ASKED:
