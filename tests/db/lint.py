@@ -66,16 +66,17 @@ def squawk(revision: str, sql: str) -> bool:
         path.write_text(
             sql if revision not in _RELEASED else f"-- squawk-ignore-file {_RELEASED[revision]}\n{sql}"
         )
-        command = [_BIN / "squawk", "--config", _ROOT / ".squawk.toml", path]
-        return subprocess.run(command, check=False).returncode == 0
+        command = map(str, (_BIN / "squawk", "--config", _ROOT / ".squawk.toml", path))
+        return subprocess.run([*command], check=False).returncode == 0
 
 
 async def pgrls() -> bool:
     """Tell whether pgrls finds nothing in a migrated database; what it finds is printed."""
     with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder) / "postgres") as postgres:
         async with provision(postgres.superuser_url) as urls:
-            command = [_BIN / "pgrls", "lint", "--config", _ROOT / "pgrls.toml", "--database-url", urls.owner]
-            return await asyncio.to_thread(lambda: subprocess.run(command, check=False).returncode) == 0
+            options = ("--config", str(_ROOT / "pgrls.toml"), "--database-url", urls.owner)
+            process = await asyncio.create_subprocess_exec(str(_BIN / "pgrls"), "lint", *options)
+            return await process.wait() == 0
 
 
 if __name__ == "__main__":

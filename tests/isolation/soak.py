@@ -1,4 +1,4 @@
-"""Whether time tells a foreign id from an absent one: `make soak`, or `python -m tests.isolation.soak [rounds]`."""
+"""Whether time tells foreign ids from absent ones: `make soak`, or `python -m tests.isolation.soak [rounds]`."""
 
 import asyncio
 import random
@@ -56,17 +56,19 @@ async def _compared(api: Api, field: RootField, home: World, away: World, rounds
 async def soak(rounds: int) -> None:
     """Print a line for each field that takes an id."""
     with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder) / "postgres") as postgres:
-        async with provision(postgres.superuser_url) as urls:
-            async with running_server(test_settings(urls, Path(folder))) as api:
-                sql = await asyncpg.connect(urls.superuser)
-                made = await filled(api, sql)
-                home = await stored(sql, renamed(made, named("home")))
-                away = await stored(sql, renamed(made, named("away"), new_ids=True))
-                print(f"{f'medians of {rounds}, ms':32} {'foreign':>8} {'absent':>8} {'ratio':>8}")  # noqa: T201
-                for field in FIELDS:
-                    if any(path in _PLACES for path, _type in field.leaves()):
-                        print(await _compared(api, field, home, away, rounds))  # noqa: T201
-                await sql.close()
+        async with (
+            provision(postgres.superuser_url) as urls,
+            running_server(test_settings(urls, Path(folder))) as api,
+        ):
+            sql = await asyncpg.connect(urls.superuser)
+            made = await filled(api, sql)
+            home = await stored(sql, renamed(made, named("home")))
+            away = await stored(sql, renamed(made, named("away"), new_ids=True))
+            await sql.close()
+            print(f"{f'medians of {rounds}, ms':32} {'foreign':>8} {'absent':>8} {'ratio':>8}")  # noqa: T201
+            for field in FIELDS:
+                if any(path in _PLACES for path, _type in field.leaves()):
+                    print(await _compared(api, field, home, away, rounds))  # noqa: T201
 
 
 if __name__ == "__main__":
