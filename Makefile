@@ -37,15 +37,8 @@ test: install ## Run the tests; the resolvers' and the probes a second time with
 	.venv/bin/pytest -n $(PROCESSES) --dist loadfile
 	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n $(PROCESSES) --dist loadfile tests/resolvers tests/isolation
 
-soak: install ## Compare plans with graphql-core; kill workers, servers and Postgres at full size; takes an hour
-	.venv/bin/python -m tests.schema.compiled.soak
-	.venv/bin/python -m tests.db.soak_bounded
-	.venv/bin/python -m tests.db.soak_context
-	.venv/bin/python -m tests.isolation.soak
-	.venv/bin/python -m tests.delivery.soak
-	.venv/bin/python -m tests.live.soak_connections
-	.venv/bin/python -m tests.live.soak_badges
-	.venv/bin/python -m tests.live.soak_model
+soak: install ## Break, flood and compare at full length, and print one table; takes up to 40 minutes
+	.venv/bin/python -m tests.soak
 
 bench: install ## Compare requests with PostGraphile's, Mercurius's and others over a million rows; needs npm
 	.venv/bin/python -m bench.api

@@ -11,6 +11,7 @@ import asyncpg
 from db import embedded
 from db.session import open_database
 from tests.db.storm import HAPPENS, TASKS, TENANTS, Chaos, fill
+from tests.figures import report
 from tests.support import provision
 
 
@@ -27,11 +28,12 @@ async def soak(statements: int) -> bool:
             await superuser.close()
     seconds = time.monotonic() - began
     happened = ", ".join(f"{chaos.seen[it]:,} {it}" for it in HAPPENS)
-    print(  # noqa: T201
-        f"{TASKS} tasks of {TENANTS} tenants on 1 connection: {chaos.seen['statements']:,} statements "
-        f"in {seconds:.0f} s, {len(chaos.wrong)} of them wrong, {len(failed)} tasks failed; {happened}"
+    return report(
+        f"One connection, {TASKS} tasks of {TENANTS} tenants, killed, cancelled, timed out, rolled back",
+        f"{chaos.seen['statements']:,} statements in {seconds:.0f} s, {len(chaos.wrong)} of them wrong, "
+        f"{len(failed)} tasks failed; {happened}",
+        holds=not chaos.wrong and not failed,
     )
-    return not chaos.wrong and not failed
 
 
 if __name__ == "__main__":

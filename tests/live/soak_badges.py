@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from db import embedded
+from tests.figures import report
 from tests.live.audit import Figures, audit
 from tests.live.crowd import Crowd, Tab
 from tests.live.nats_server import NatsServer, nats_server
@@ -147,9 +148,7 @@ async def _main(size: Size) -> bool:
         for mode in MODES:
             async with provision(postgres.superuser_url) as urls:
                 figures = await run(mode, urls, Path(name), size)
-            fine = fine and figures.is_fine
-            sys.stdout.write(f"{mode}: {figures}{'' if figures.is_fine else '  <-- NOT FINE'}\n")
-            sys.stdout.flush()
+            fine = report(f"Badges and events, {mode}", str(figures), holds=figures.is_fine) and fine
     return fine
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from db import embedded
 from db.session import open_database
+from tests.figures import report
 from tests.live import churn
 from tests.live.stalled import stall
 from tests.support import Urls, provision
@@ -21,17 +22,21 @@ async def _stalled(urls: Urls, folder: Path, clients: int, megabytes: int) -> bo
     async with open_database(urls.server, size=2) as database:
         with tocsin.serve() as running:
             cost = await stall(tocsin, running, database, clients, megabytes * 1_000_000)
-    sys.stdout.write(
-        f"{clients} clients for whom {megabytes} MB wait: {cost.growth:.1f} MB more, all gone after"
-        f" {cost.seconds:.0f} s; others' p99 {cost.calm * 1000:.1f} ms before, {cost.busy * 1000:.1f} ms then\n"
+    return report(
+        f"{clients} clients that stop reading, {megabytes} MB waiting for them",
+        f"{cost.growth:.1f} MB more, all gone after {cost.seconds:.0f} s; others' p99"
+        f" {cost.calm * 1000:.1f} ms before, {cost.busy * 1000:.1f} ms then",
+        holds=cost.growth < _MOST_MEGABYTES and cost.seconds < _MOST_SECONDS,
     )
-    return cost.growth < _MOST_MEGABYTES and cost.seconds < _MOST_SECONDS
 
 
 async def _churned(urls: Urls, folder: Path, cycles: int) -> bool:
     before, after, growth = await churn.run(urls.server, folder / "churned", cycles)
-    sys.stdout.write(f"{cycles} cycles: held {before} before, {after} after; {growth:.1f} MB more\n")
-    return before == after and growth < _MOST_MEGABYTES
+    return report(
+        f"{cycles:,} subscriptions opened and closed",
+        f"held {before} before, {after} after; {growth:.1f} MB more",
+        holds=before == after and growth < _MOST_MEGABYTES,
+    )
 
 
 async def _run(clients: int, megabytes: int, cycles: int) -> bool:

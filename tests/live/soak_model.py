@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from db import embedded
+from tests.figures import report
 from tests.live.machine import InboxMachine
 from tests.support import Api, provision, running_server, test_settings
 
@@ -42,10 +43,11 @@ async def _run(steps: int) -> None:
             while InboxMachine.steps < steps:
                 await walk(api, max(1, (steps - InboxMachine.steps) // _EXAMPLE), _EXAMPLE)
             seconds = time.monotonic() - began
-    sys.stdout.write(
-        f"{InboxMachine.steps} steps in {seconds:.0f} s: each copy equalled a fresh snapshot after each step,"
-        f" {InboxMachine.compared} comparisons\n"
+    # A copy that differs has raised before.
+    figures = (
+        f"{InboxMachine.steps:,} steps in {seconds:.0f} s, {InboxMachine.compared:,} comparisons, 0 differ"
     )
+    report("Two tabs patched from events against fresh snapshots", figures, holds=True)
 
 
 if __name__ == "__main__":

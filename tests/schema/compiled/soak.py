@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from db import embedded
+from tests.figures import report
 from tests.schema.compiled.tally import Tally, tally_tocsin, tally_zoo
 from tests.schema.compiled.tocsin import contexts, furnish
 from tests.support import provision, running_server, test_settings
@@ -33,7 +34,8 @@ def main() -> None:
     found = asyncio.run(_run(most))
     for name, it in found:
         shares = f"{it.declined / it.ran:.2%} declined, {it.with_data / it.ran:.1%} with data"
-        print(f"{name}: {it.ran} operations, {len(it.differences)} differ, {shares}")  # noqa: T201
+        figures = f"{it.ran:,} generated operations: {len(it.differences)} differ, {shares}"
+        report(f"Plans against graphql-core, {name}", figures, holds=it.is_fine)
         for difference in it.differences[:MOST_SHOWN]:
             print(difference)  # noqa: T201
     sys.exit(not all(it.is_fine for _, it in found))
