@@ -72,7 +72,8 @@ async def soak(rounds: int) -> None:
             ratios = [await _compared(api, it, home, away, rounds) for it in fields]
     report(
         "Foreign ids timed beside absent ones",
-        f"{len(ratios)} fields, {rounds:,} times each: ratios of medians from {min(ratios):.3f} to {max(ratios):.3f}",
+        f"{len(ratios)} fields, {rounds:,} times each: "
+        f"ratios of medians from {min(ratios):.3f} to {max(ratios):.3f}",
         holds=True,  # a figure to read, not a promise: a busy machine makes more than a lookup does
     )
 
