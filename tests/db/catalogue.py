@@ -184,7 +184,8 @@ async def _roles(connection: Connection) -> list[str]:
 
 async def _objects(connection: Connection) -> list[str]:
     views = await connection.fetch(
-        "select relname from pg_class where relkind = 'v' and relnamespace = 'tocsin'::regnamespace"
+        "select relname from pg_class join pg_namespace n on n.oid = relnamespace where relkind = 'v'"
+        " and nspname not in ('pg_catalog', 'information_schema')"
         " and not coalesce(reloptions, '{}') && array['security_invoker=true', 'security_invoker=on']"
     )
     functions = await connection.fetch(
@@ -206,7 +207,7 @@ async def _keys(connection: Connection) -> list[str]:
         select indexrelid::regclass::text as name, attname as first from pg_index
         join pg_class c on c.oid = indrelid
         left join pg_attribute a on a.attrelid = indrelid and attnum = indkey[0]
-        where indisunique and c.relnamespace = 'tocsin'::regnamespace and c.relname <> all($1)
+        where (indisunique or indisexclusion) and c.relnamespace = 'tocsin'::regnamespace and c.relname <> all($1)
         """,
         list(EXEMPT),
     )
