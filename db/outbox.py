@@ -67,6 +67,7 @@ _open = (
         delivery,
         *(request.c[name] for name in (*_SAID, "template_id", "project_id", "environment_id")),
         request.c.created_at.label("said_at"),
+        request.c.traceparent,
         channel.c.id.label("way_id"),
         channel.c.kind,
         channel.c.enabled,

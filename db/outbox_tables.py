@@ -48,6 +48,7 @@ request = Table(
     Column("data", JSONB),
     Column("channels", ARRAY(Text)),
     Column("escalate_minutes", Integer),
+    Column("traceparent", Text),
     instant("created_at"),
     one_of("status", "ACCEPTED", "FANNING_OUT", "DONE"),
     one_of("severity", "LOW", "NORMAL", "HIGH", "CRITICAL"),
@@ -64,6 +65,8 @@ request = Table(
     ),
     CheckConstraint("octet_length(data::text) <= 131072", name="data"),
     CheckConstraint("escalate_minutes between 1 and 10080", name="escalate_minutes"),
+    # As W3C Trace Context writes it: what else a caller could hide here would reach the tracing of others.
+    CheckConstraint("traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'", name="traceparent"),
     ForeignKeyConstraint(
         ["tenant_id", "template_id"],
         ["tocsin.template.tenant_id", "tocsin.template.id"],

@@ -63,6 +63,7 @@ _INSERT = Write(
         status=bindparam("status", type_=Text),
         recipients=bindparam("recipients", type_=Integer),
         recipient_ids=bindparam("recipient_ids", type_=ARRAY(Text)),
+        traceparent=bindparam("traceparent", type_=Text),
         **{
             name: bindparam(name, type_=_JSON if name in {"actions", "data"} else request.c[name].type)
             for name in _SAID
@@ -124,10 +125,11 @@ async def add(
     key: Key | None,
     recipient_ids: Sequence[str] | None,
     recipients: int,
+    traceparent: str | None = None,
 ) -> Row | None:
     """Store an accepted request; None if the caller's key is taken: see `with_key`.
 
-    recipient_ids None: everyone, who are so many recipients now.
+    recipient_ids None: everyone, who are so many recipients now. traceparent: the span that it was made in.
     """
     values = {name: getattr(said, name) for name in _SAID}
     values |= {"actions": list(said.actions), "targets": list(said.targets)}
@@ -142,6 +144,7 @@ async def add(
         status=RequestStatus.ACCEPTED.value,
         recipients=recipients,
         recipient_ids=recipient_ids,
+        traceparent=traceparent,
         **values,
     )
 

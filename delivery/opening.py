@@ -49,6 +49,8 @@ class Load:
     deliveries: Mapping[UUID, int]
     """The strikes against each so far, by id."""
     is_test: bool
+    traceparents: Sequence[str] = ()
+    """The spans that they were asked for in, as far as these were traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,8 @@ def _load(rows: Sequence[Row], config: _Config) -> Load:
         config.previous,
     )
     strikes = {row.id: row.strikes for row in rows}
-    return Load(parcel, ChannelKind(first.kind), first.channel_id, strikes, first.is_test)
+    traceparents = [row.traceparent for row in rows if row.traceparent]
+    return Load(parcel, ChannelKind(first.kind), first.channel_id, strikes, first.is_test, traceparents)
 
 
 def _opened_config(row: Row, vault: Vault) -> _Config:

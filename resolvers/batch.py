@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from contextvars import Context
 from typing import Generic, TypeVar
 
 Lane = TypeVar("Lane", bound=Hashable)
@@ -34,7 +35,8 @@ class Batches(Generic[Lane, Key, Value]):
             future = waiting[key] = asyncio.get_running_loop().create_future()
         if lane not in self._busy:
             self._busy.add(lane)
-            task = asyncio.create_task(self._serve(lane))
+            # For all who wait, so not in the context (the trace, what a log line names) of the first of them.
+            task = asyncio.create_task(self._serve(lane), context=Context())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         # Whoever gives up must not take the answer away from the others.

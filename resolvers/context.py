@@ -1,6 +1,6 @@
 """What one operation works with: its caller, the database in the caller's scope, its loaders."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +14,20 @@ from resolvers.reads import Reads
 from resolvers.vault import Vault
 
 
+def untraced() -> None:
+    """Return the span that is under way: there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """How this server is set up: what seals its secrets, and whether web addresses may be http:."""
+    """How this server is set up: what seals its secrets, and whether web addresses may be http:.
+
+    traceparent: returns the span that is under way, as W3C Trace Context writes it.
+    """
 
     vault: Vault
     allow_private_webhooks: bool = False
+    traceparent: Callable[[], str | None] = untraced
 
 
 class Context:

@@ -54,7 +54,7 @@ async def notify(ctx: Context, input: Mapping[str, Any], idempotency_key: str | 
     key = Key(idempotency_key, wanted.fingerprint) if idempotency_key else None
     async with ctx.service_write() as tx:
         said = await _rendered(tx, wanted)
-        row = await _accepted(tx, ctx.caller.user_id, said, wanted, key)
+        row = await _accepted(tx, ctx, said, wanted, key)
         if row is None:
             return await _replay(tx, ctx.caller.user_id, Key(str(idempotency_key), wanted.fingerprint))
         if wanted.recipients is None:
@@ -95,10 +95,19 @@ async def _rendered(tx: Transaction, wanted: Wanted) -> Said:
     return replace(wanted.said, title=title, body=body, actions=wanted.said.actions or row.actions)
 
 
-async def _accepted(tx: Transaction, caller: str, said: Said, wanted: Wanted, key: Key | None) -> Row | None:
+async def _accepted(tx: Transaction, ctx: Context, said: Said, wanted: Wanted, key: Key | None) -> Row | None:
     ids = None if wanted.recipients is None else sorted(patch["id"] for patch in wanted.recipients)
     count = await db.request.count_everyone(tx) if ids is None else len(ids)
-    return await db.request.add(tx, uuid4(), caller, said, key=key, recipient_ids=ids, recipients=count)
+    return await db.request.add(
+        tx,
+        uuid4(),
+        ctx.caller.user_id,
+        said,
+        key=key,
+        recipient_ids=ids,
+        recipients=count,
+        traceparent=ctx.deployment.traceparent(),
+    )
 
 
 async def _replay(tx: Transaction, caller: str, key: Key) -> NotifyPayload:

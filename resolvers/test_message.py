@@ -80,7 +80,14 @@ async def _said(tx: Transaction, ctx: Context, body: str) -> _Test:
     test = _Test(uuid4(), category, ctx.caller.user_id)
     said = Said(type=TYPE, category=category, title=TITLE, body=body)
     await db.request.add(
-        tx, test.id, test.user_id, said, key=None, recipient_ids=[test.user_id], recipients=1
+        tx,
+        test.id,
+        test.user_id,
+        said,
+        key=None,
+        recipient_ids=[test.user_id],
+        recipients=1,
+        traceparent=ctx.deployment.traceparent(),
     )
     return test
 

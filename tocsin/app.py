@@ -5,10 +5,11 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
+from strawberry import Schema
 from strawberry.extensions import DisableIntrospection
 
 import db.inbox
@@ -17,7 +18,7 @@ from db.session import OUTAGE, Database, Scope, open_database
 from live.hub import Hub, Place
 from live.sweep import keep_sweeping
 from resolvers import unsubscribe as links
-from resolvers.context import Context, Deployment
+from resolvers.context import Context, Deployment, untraced
 from resolvers.principal import Principal
 from resolvers.reads import Reads
 from resolvers.unsubscribe import Link
@@ -38,8 +39,12 @@ from tocsin.protocols import HttpProtocol, WebSocketProtocol
 from tocsin.rates import Rates
 from tocsin.roles import require_safe_role
 from tocsin.settings import Settings
+from tocsin.tracing import tracing
 from tocsin.trusted import trust
 from tocsin.unsubscribe import router as unsubscribe_router
+
+if TYPE_CHECKING:
+    from tocsin.traces import Traces
 
 # A client that has gone without a word is noticed within twice this time.
 _PING_SECONDS = 20.0
@@ -71,9 +76,14 @@ class Server:
     reads: Reads
     access: Access
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, traces: "Traces | None" = None) -> None:
         self._tokens = Authenticator(settings)
-        self._deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
+        self._traces = traces
+        self._deployment = Deployment(
+            secret_vault(settings),
+            settings.allow_private_webhooks,
+            traces.traceparent if traces else untraced,
+        )
         self.rates = Rates(settings.rate_limit)
         self._stops = False
 
@@ -119,10 +129,17 @@ class Server:
     async def running(self, settings: Settings, *, login_too: bool) -> AsyncIterator[None]:
         """Hold the database and the hub open; refuse a role that could get around row level security."""
         async with AsyncExitStack() as stack:
+            if self._traces:
+                stack.enter_context(self._traces.exported())
             database_url = url(settings.database_url)
             self.hub = await stack.enter_async_context(open_hub(settings, self.rates.heard))
             self.database = await stack.enter_async_context(
-                open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
+                open_database(
+                    database_url,
+                    size=settings.database_pool_size,
+                    on_commit=self.hub.announce,
+                    on_statement=self._traces.on_statement if self._traces else None,
+                )
             )
             await require_safe_role(self.database, login_too=login_too)
             self.reads = Reads(self.database)
@@ -144,7 +161,8 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     alongside: what runs beside it from start to shutdown. login_too: whether the role that logs in must
     be as harmless as the one that it acts as.
     """
-    server = Server(settings)
+    traces = tracing(settings)
+    server = Server(settings, traces)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -164,7 +182,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
                 with suppress(asyncio.CancelledError):
                     await task
 
-    endpoint = _endpoint(settings, server)
+    endpoint = _endpoint(settings, server, traces)
     app = EdgeApp(settings, "/graphql", endpoint.answer, title="Tocsin", lifespan=lifespan)
     app.state.server = server
     app.include_router(endpoint)
@@ -175,7 +193,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     return app
 
 
-def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
+def _endpoint(settings: Settings, server: Server, traces: "Traces | None") -> GraphQLEndpoint:
     limits = Limits(
         max_depth=settings.max_depth,
         max_aliases=settings.max_aliases,
@@ -184,9 +202,10 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
     )
     hidden = [] if settings.introspection else [DisableIntrospection]
     schema = build([OperationScope, functools.partial(QueryLimits, limits), *hidden])
+    endpoint = _traced_endpoint(traces, schema) if traces else GraphQLEndpoint
     found = settings.trusted_documents
     trusted = {"settle": trust(found, schema, limits).settle} if found else {}
-    return GraphQLEndpoint(
+    return endpoint(
         schema,
         settings,
         **trusted,
@@ -198,6 +217,15 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         ide_policy=_PAGE_POLICY,
         observe=metrics.observe if settings.metrics_port else None,
     )
+
+
+def _traced_endpoint(traces: "Traces", schema: Schema) -> Callable[..., GraphQLEndpoint]:
+    """Have a schema's root fields traced, and return what makes an endpoint that is traced, too."""
+    from schema.traces import trace_root_fields  # noqa: PLC0415  it needs the extra
+    from tocsin.traced import TracedEndpoint  # noqa: PLC0415
+
+    trace_root_fields(schema, traces.tracer)
+    return functools.partial(TracedEndpoint, traces)
 
 
 def _add_health(app: FastAPI, server: Server) -> None:

@@ -150,6 +150,11 @@ class Settings(BaseSettings):
         "none.",
     )
     metrics_host: str = Field("127.0.0.1", description="Address that /metrics listens on.")
+    traces: bool = Field(
+        False,
+        description="Send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT, by OTLP over HTTP; needs the extra "
+        "`otel`.",
+    )
 
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."

@@ -1,10 +1,12 @@
 """`tocsin worker`: the jobs of the delivery room, given a database and the settings."""
 
 import asyncio
+import functools
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 from db.migrate import is_current
 from db.session import OUTBOX, WORKER_ROLE, Database, open_database
@@ -19,6 +21,10 @@ from tocsin.keys import ConfigurationError, secret_vault
 from tocsin.roles import require_safe_role
 from tocsin.senders import open_senders
 from tocsin.settings import Settings, variable
+from tocsin.tracing import tracing
+
+if TYPE_CHECKING:
+    from tocsin.traces import Traces
 
 _CONNECTIONS = 6
 _MARGIN_SECONDS = 10
@@ -37,11 +43,19 @@ async def worker_database(settings: Settings, *, login_too: bool = True) -> Asyn
 
 
 @asynccontextmanager
-async def _hub_and_database(settings: Settings, *, login_too: bool) -> AsyncIterator[tuple[Hub, Database]]:
+async def _hub_and_database(
+    settings: Settings, *, login_too: bool, traces: "Traces | None" = None
+) -> AsyncIterator[tuple[Hub, Database]]:
     database_url = url(settings.database_url)
     async with (
         open_hub(settings) as hub,
-        open_database(database_url, size=_CONNECTIONS, role=WORKER_ROLE, on_commit=hub.announce) as database,
+        open_database(
+            database_url,
+            size=_CONNECTIONS,
+            role=WORKER_ROLE,
+            on_commit=hub.announce,
+            on_statement=traces.on_statement if traces else None,
+        ) as database,
     ):
         if not await is_current(database):
             raise ConfigurationError("The database is not up to date: run `tocsin migrate`.")
@@ -71,20 +85,30 @@ def pace(settings: Settings) -> Pace:
 
 async def run(settings: Settings, *, login_too: bool = True) -> None:
     """Deliver and do the jobs until cancelled; then finish what is under way, or give it back."""
-    how = pace(settings)
+    how, traces = pace(settings), tracing(settings)
     async with (
         open_senders(settings) as senders,
-        _hub_and_database(settings, login_too=login_too) as (hub, database),
+        _hub_and_database(settings, login_too=login_too, traces=traces) as (hub, database),
     ):
         loop = asyncio.get_running_loop()
         with (
+            traces.exported() if traces else nullcontext(),
             hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter,
             metrics.exposed(settings, lambda: metrics.of_worker(hub, database, loop)),
         ):
-            dispatcher = Dispatcher(database, senders, secret_vault(settings), how, waiter)
+            dispatcher = _dispatcher(traces)(database, senders, secret_vault(settings), how, waiter)
             async with asyncio.TaskGroup() as group:
                 group.create_task(work(database, jobs(settings)))
                 group.create_task(dispatcher.run())
+
+
+def _dispatcher(traces: "Traces | None") -> Callable[..., Dispatcher]:
+    """Return what makes a dispatcher."""
+    if not traces:
+        return Dispatcher
+    from delivery.traces import TracedDispatcher  # noqa: PLC0415  it needs the extra
+
+    return functools.partial(TracedDispatcher, traces.tracer)
 
 
 @asynccontextmanager

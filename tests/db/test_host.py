@@ -57,7 +57,9 @@ async def test_the_least(host: Host, superuser: Connection, tenant: str) -> None
     (row,) = await _stored(superuser, tenant)
     row.pop("created_at")
     assert row == {
-        **dict.fromkeys(("idempotency_key", "fingerprint", "recipient_ids", "category", "url", "icon")),
+        **dict.fromkeys(
+            ("idempotency_key", "fingerprint", "recipient_ids", "category", "url", "icon", "traceparent")
+        ),
         **dict.fromkeys(("template_id", "team_id", "project_id", "environment_id", "data", "channels")),
         **dict.fromkeys(("recipients", "done", "created", "suppressed"), 0),
         "escalate_minutes": None,

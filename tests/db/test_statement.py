@@ -100,6 +100,7 @@ VALUES: dict[str, Any] = {
     **{name: ["a"] for name in ("recipient_ids", "channels", "tenants")},
     **{name: [ID] for name in ("notification_ids", "leases")},
     "fingerprint": b"a",
+    "traceparent": f"00-{'1' * 32}-{'1' * 16}-01",
     "until": NOW,
     "rooms": [3],
     "seconds": 3.0,

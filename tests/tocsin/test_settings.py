@@ -60,6 +60,7 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "log_format": "json",
         "log_level": "error",
         "metrics_port": "7777",
+        "traces": "true",
     }.get(name, "77" if isinstance(getattr(Settings(), name), int | float) else "a text")
     monkeypatch.setenv(variable(name), text)
     changed = Settings().model_dump()

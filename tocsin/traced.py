@@ -1,0 +1,58 @@
+"""The GraphQL endpoint with a span for each operation."""
+
+from typing import Any
+
+from opentelemetry.trace import Span, StatusCode
+from strawberry.types.unset import UNSET
+
+from tocsin.connection import Connection
+from tocsin.http import GraphQLEndpoint
+from tocsin.socket import Socket
+from tocsin.traces import Traces
+
+
+class TracedSocket(Socket):
+    """A socket whose operations are spans, in the trace of the request that opened it."""
+
+    view: "TracedEndpoint"
+
+    async def run_operation(self, operation: Any) -> None:
+        """Run an operation; the span of a subscription lasts as long as it does."""
+        with self.view.traces.serving(self.context.request.headers if self.context.request else {}) as span:
+            _describe(span, self.context)
+            await super().run_operation(operation)
+
+
+class TracedEndpoint(GraphQLEndpoint):
+    """/graphql, traced."""
+
+    graphql_transport_ws_handler_class = TracedSocket
+
+    def __init__(self, traces: Traces, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.traces = traces
+
+    async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
+        """Answer a request; an event stream is only begun in its span."""
+        if self.is_websocket_request(request):
+            return await super().run(request, context, root_value)
+        with self.traces.serving(request.headers) as span:
+            response = await super().run(request, context, root_value)
+            span.update_name(context.operation_type)
+            span.set_attributes(
+                {
+                    "http.request.method": request.method,
+                    "http.response.status_code": response.status_code,
+                    "tocsin.code": context.code,
+                }
+            )
+            _describe(span, context)
+            if context.code == "INTERNAL":
+                span.set_status(StatusCode.ERROR)
+            return response
+
+
+def _describe(span: Span, connection: Connection) -> None:
+    span.set_attribute("tocsin.request_id", connection.request_id)
+    if connection.principal:
+        span.set_attribute("tocsin.tenant", connection.principal.tenant_id)
