@@ -16,9 +16,6 @@ APP_ROLE = "tocsin_app"
 WORKER_ROLE = "tocsin_worker"
 
 
-OnStatement = Callable[[asyncpg.connection.LoggedQuery], None]
-"""Told of a statement soon after it has run, in the context that it ran in."""
-
 OUTAGE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises when the database is away, or goes away in the middle of a word."""
 
@@ -174,18 +171,12 @@ async def open_database(
     size: int = 10,
     role: str | None = APP_ROLE,
     on_commit: Callable[[Sequence[Hint]], None] = _ignore,
-    on_statement: OnStatement | None = None,
+    connection_class: "type[asyncpg.Connection[Any]]" = asyncpg.Connection,
 ) -> AsyncIterator[Database]:
     """Connect and act as a role, whatever role logs in; close the pool where the block ends.
 
-    role None: as the one that logs in. on_statement: is told of each statement that has run.
+    role None: as the one that logs in. connection_class: what runs the statements.
     """
-
-    async def init(connection: Any) -> None:
-        await prepare_connection(connection)
-        if on_statement:
-            connection.add_query_logger(on_statement)
-
     settings = {"application_name": "tocsin", "timezone": "UTC"} | ({"role": role} if role else {})
     if role == WORKER_ROLE:
         # A worker runs few statements, for ever: to plan their joins anew costs more than what they do.
@@ -196,7 +187,8 @@ async def open_database(
             min_size=min(2, size),
             max_size=size,
             record_class=Row,
-            init=init,
+            connection_class=connection_class,
+            init=prepare_connection,
             reset=_keep_session,
             statement_cache_size=512,
             server_settings=settings,

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 from strawberry import Schema
@@ -138,7 +139,7 @@ class Server:
                     database_url,
                     size=settings.database_pool_size,
                     on_commit=self.hub.announce,
-                    on_statement=self._traces.on_statement if self._traces else None,
+                    connection_class=self._traces.connection_class if self._traces else asyncpg.Connection,
                 )
             )
             await require_safe_role(self.database, login_too=login_too)

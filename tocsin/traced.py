@@ -4,7 +4,9 @@ from typing import Any
 
 from opentelemetry.trace import Span, StatusCode
 from strawberry.types.unset import UNSET
+from strawberry.utils.operation import get_operation_type
 
+from schema import compiled
 from tocsin.connection import Connection
 from tocsin.http import GraphQLEndpoint
 from tocsin.socket import Socket
@@ -18,9 +20,14 @@ class TracedSocket(Socket):
 
     async def run_operation(self, operation: Any) -> None:
         """Run an operation; the span of a subscription lasts as long as it does."""
-        with self.view.traces.serving(self.context.request.headers if self.context.request else {}) as span:
+        headers = self.context.request.headers if self.context.request else {}
+        with self.view.traces.serving(headers) as span:
             _describe(span, self.context)
-            await super().run_operation(operation)
+            try:
+                await super().run_operation(operation)
+            finally:
+                if document := compiled.valid(self.schema, operation.query):
+                    span.update_name(get_operation_type(document, operation.operation_name).value)
 
 
 class TracedEndpoint(GraphQLEndpoint):

@@ -6,17 +6,15 @@ No attribute holds what a client sent or what a tenant stored. What an exception
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from time import time_ns
 
-from asyncpg.connection import LoggedQuery
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span, SpanKind, StatusCode, get_current_span
+from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from db.traces import name_of
+from db.traces import traced_connection
 
 _PATIENCE_SECONDS = 3
 """How long the last spans of a process may take to be sent."""
@@ -32,6 +30,7 @@ class Traces:
     def __init__(self) -> None:
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self.tracer = self._provider.get_tracer("tocsin")
+        self.connection_class = traced_connection(self.tracer)
 
     @contextmanager
     def exported(self) -> Iterator[None]:
@@ -62,23 +61,6 @@ class Traces:
         carrier: dict[str, str] = {}
         _propagator.inject(carrier)
         return carrier.get("traceparent")
-
-    def on_statement(self, query: LoggedQuery) -> None:
-        """Make the span of a statement that has run; what belongs to no trace begins none."""
-        if not get_current_span().get_span_context().is_valid:
-            return
-        ended = time_ns()
-        began = ended - round(query.elapsed * 1e9)
-        span = self.tracer.start_span(
-            name_of(query.query),
-            kind=SpanKind.CLIENT,
-            attributes={"db.system": "postgresql"},
-            start_time=began,
-        )
-        if query.exception:
-            span.set_status(StatusCode.ERROR)
-            span.set_attribute("error.type", type(query.exception).__name__)
-        span.end(ended)
 
 
 def _resource() -> Resource:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from db.migrate import is_current
 from db.session import OUTBOX, WORKER_ROLE, Database, open_database
 from delivery import cleanup
@@ -54,7 +56,7 @@ async def _hub_and_database(
             size=_CONNECTIONS,
             role=WORKER_ROLE,
             on_commit=hub.announce,
-            on_statement=traces.on_statement if traces else None,
+            connection_class=traces.connection_class if traces else asyncpg.Connection,
         ) as database,
     ):
         if not await is_current(database):
