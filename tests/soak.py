@@ -49,10 +49,12 @@ class Soak(NamedTuple):
 SOAKS = (
     Soak("tests.schema.compiled.soak"),
     Soak("tests.db.soak_bounded"),
-    Soak("tests.db.soak_context", usual="20000", full="100000"),
+    Soak("tests.db.soak_context"),
     Soak("tests.isolation.soak", usual="300", full="1000"),
     Soak("tests.delivery.soak"),
     Soak("tests.tocsin.upgrades"),
+    Soak("tests.tocsin.soak_tokens"),
+    Soak("tests.tocsin.soak_abuse"),
     Soak("tests.live.soak_connections", usual="200 10 10000"),
     Soak("tests.live.soak_badges", usual="300 4000 10", full="1000 20000 10"),
     Soak("tests.live.soak_model", usual="2000", full="10000"),
