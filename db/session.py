@@ -18,6 +18,24 @@ WORKER_ROLE = "tocsin_worker"
 
 OUTAGE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises when the database is away, or goes away in the middle of a word."""
+_AWAY = (
+    *(OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    *(asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError, asyncpg.PostgresSystemError),
+)
+_CONNECT_SECONDS = 5.0
+_STATEMENT_SECONDS = {APP_ROLE: 10, WORKER_ROLE: 60}
+"""How long Postgres may work for a role on a statement, and how long a transaction may lie idle."""
+_GRACE_SECONDS = 2
+"""How much later its answer must have come: a network can swallow it without a word."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error means that the database cannot work just now, and not that we asked nonsense."""
+    return isinstance(error, _AWAY)
+
+
+class _NoAnswerError(TimeoutError):
+    """A statement of a transaction got no answer: not what else may time out while one is open."""
 
 
 class Row(asyncpg.Record):
@@ -98,7 +116,10 @@ class Transaction:
     async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
         """Return all rows."""
         arguments = statement.arguments({**values, **self.scope.binds})
-        return await self._connection.fetch(statement.text, *arguments)
+        try:
+            return await self._connection.fetch(statement.text, *arguments)
+        except TimeoutError as error:
+            raise _NoAnswerError from error
 
     async def one(self, statement: Statement, **values: Any) -> Row | None:
         """Return the first row, if any."""
@@ -114,7 +135,10 @@ class Transaction:
         """Run a statement once a row, in one batch."""
         binds = self.scope.binds
         arguments = [statement.arguments({**row, **binds}) for row in rows]
-        await self._connection.executemany(statement.text, arguments)
+        try:
+            await self._connection.executemany(statement.text, arguments)
+        except TimeoutError as error:
+            raise _NoAnswerError from error
 
 
 Source = Reader | Transaction
@@ -138,8 +162,12 @@ class Database:
         # Read committed whatever the server's default: who waited for an inbox must see what was committed.
         async with self.pool.acquire() as connection, connection.transaction(isolation="read_committed"):
             tx = Transaction(connection, scope)
-            await tx.fetch(SET_CONTEXT)
-            yield tx
+            try:
+                await tx.fetch(SET_CONTEXT)
+                yield tx
+            except _NoAnswerError:
+                await self.pool.give_up(connection)  # a ROLLBACK would get no answer either
+                raise
         if tx.hints:
             self._on_commit(tx.hints)
 
@@ -172,6 +200,12 @@ async def open_database(
     role None: as the one that logs in.
     """
     settings = {"application_name": "tocsin", "timezone": "UTC"} | ({"role": role} if role else {})
+    seconds = _STATEMENT_SECONDS.get(role or "")
+    if seconds:
+        # What waits for a client that is gone without a word would hold its locks until the kernel notices.
+        settings |= dict.fromkeys(
+            ("statement_timeout", "idle_in_transaction_session_timeout"), f"{seconds}s"
+        )
     if role == WORKER_ROLE:
         # A worker runs few statements, for ever: to plan their joins anew costs more than what they do.
         settings["plan_cache_mode"] = "force_generic_plan"
@@ -184,6 +218,8 @@ async def open_database(
             init=prepare_connection,
             reset=_keep_session,
             statement_cache_size=512,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=seconds and seconds + _GRACE_SECONDS,
             server_settings=settings,
         ) as pool,
         opened(pool) as lent,

@@ -188,7 +188,7 @@ class Client:
                 codes = {error["extensions"]["code"] for error in body.get("errors", ())}
                 if not codes:
                     return body["data"]
-                assert codes == {"INTERNAL"}, body
+                assert codes == {"UNAVAILABLE"}, body
             self.retries += 1
             await asyncio.sleep(_PATIENCE_SECONDS)
 
