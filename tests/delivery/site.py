@@ -165,7 +165,8 @@ class Client:
         self._site, self._http, self._addresses = site, http, list(addresses)
         self.retries = 0
 
-    def _headers(self, tenant: str, role: Role) -> dict[str, str]:
+    def headers(self, tenant: str, role: Role) -> dict[str, str]:
+        """Return the headers of a call."""
         settings = test_settings(self._site.urls, self._site.folder / "data")
         # The signing is all that is wanted of it.
         token = Api("", settings, None, self._http).token(tenant, _NAMES[role], role)  # type: ignore[arg-type]
@@ -173,7 +174,7 @@ class Client:
 
     async def ask(self, tenant: str, role: Role, document: str, **variables: Any) -> Any:
         """Return the data of an operation."""
-        headers = self._headers(tenant, role)
+        headers = self.headers(tenant, role)
         while True:
             try:
                 answer = await self._http.post(
