@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -23,8 +24,10 @@ _AWAY = (
     *(asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError, asyncpg.PostgresSystemError),
 )
 _CONNECT_SECONDS = 5.0
-_STATEMENT_SECONDS = {APP_ROLE: 10, WORKER_ROLE: 60}
-"""How long Postgres may work for a role on a statement, and how long a transaction may lie idle."""
+_STATEMENT_SECONDS = {APP_ROLE: 10, WORKER_ROLE: 30}
+"""How long Postgres may work for a role on a statement; a transaction may last twice as long."""
+_KEEPALIVES = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""How soon Postgres finds that a client is gone without a word; Linux would take two hours."""
 _GRACE_SECONDS = 2
 """How much later its answer must have come: a network can swallow it without a word."""
 
@@ -180,11 +183,17 @@ async def _keep_session(_connection: Any) -> None:
     """Spare asyncpg's RESET ALL on release: nothing of ours outlives its transaction."""
 
 
-async def prepare_connection(connection: Any) -> None:
-    """Decode jsonb with orjson."""
+async def _prepare(connection: Any, *, seconds: int | None) -> None:
+    """Decode jsonb with orjson, and have Postgres end a transaction whose client is gone without a word.
+
+    Only this ends one that waits for the rest of a client's message. Postgres has it from 17 on; before, such a
+    transaction holds its locks until keepalives find the client gone.
+    """
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
     )
+    if seconds and connection.get_server_version() >= (17,):
+        await connection.execute(f"set transaction_timeout = '{2 * seconds}s'")
 
 
 @asynccontextmanager
@@ -202,10 +211,11 @@ async def open_database(
     settings = {"application_name": "tocsin", "timezone": "UTC"} | ({"role": role} if role else {})
     seconds = _STATEMENT_SECONDS.get(role or "")
     if seconds:
-        # What waits for a client that is gone without a word would hold its locks until the kernel notices.
-        settings |= dict.fromkeys(
-            ("statement_timeout", "idle_in_transaction_session_timeout"), f"{seconds}s"
-        )
+        settings |= {
+            "statement_timeout": f"{seconds}s",
+            "idle_in_transaction_session_timeout": f"{2 * seconds}s",
+            **_KEEPALIVES,
+        }
     if role == WORKER_ROLE:
         # A worker runs few statements, for ever: to plan their joins anew costs more than what they do.
         settings["plan_cache_mode"] = "force_generic_plan"
@@ -215,7 +225,7 @@ async def open_database(
             min_size=min(2, size),
             max_size=size,
             record_class=Row,
-            init=prepare_connection,
+            init=partial(_prepare, seconds=seconds),
             reset=_keep_session,
             statement_cache_size=512,
             timeout=_CONNECT_SECONDS,

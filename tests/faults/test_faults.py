@@ -1,14 +1,26 @@
 """The scenarios of the faults' soak, scaled down; `make soak` runs them at full size."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from db.migrate import upgrade
 from tests.delivery.site import deployed
 from tests.delivery.soak import Measure
-from tests.faults import soak
+from tests.faults import skew, soak
 from tests.faults.disk import small_disk
+from tests.faults.skew import HOUR
+from tests.support import Urls, provision
 
 SHORT = {"lease_seconds": "12", "send_timeout_seconds": "2"}
+
+
+@pytest.fixture
+async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
+    """Make a database of the test's own."""
+    async with provision(superuser_url) as urls:
+        yield urls
 
 
 def _told(measures: list[Measure]) -> dict[str, float]:
@@ -35,3 +47,26 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
     assert told["calls refused meanwhile"] > 0
     assert told["panics of Postgres"] > 0
     assert told["acknowledged notify calls"] > 0
+
+
+async def test_clocks_an_hour_wrong(own_urls: Urls, tmp_path: Path) -> None:
+    """Servers and workers an hour ahead and behind store, retry and wait by the clock of the database."""
+    with deployed(own_urls, tmp_path, **SHORT) as site:
+        told = _told(await skew.skewed(site, 20))
+    assert (told["acknowledged notify calls"], told["sent"]) == (40, 40)
+
+
+async def test_a_token_lasts_by_the_clock_of_the_server(own_urls: Urls, tmp_path: Path) -> None:
+    """What has expired, or was not yet issued, by its own clock is refused there and taken elsewhere."""
+    with deployed(own_urls, tmp_path, **SHORT) as site:
+        for ahead, now, earlier, later in (
+            (HOUR, False, False, True),
+            (-HOUR, False, True, False),
+            (0, True, False, False),
+        ):
+            _program, address = skew.server(site, ahead)
+            assert [await skew.accepts(site, address, issued=it, minutes=30) for it in (0, -HOUR, HOUR)] == [
+                now,
+                earlier,
+                later,
+            ]
