@@ -53,10 +53,10 @@ class Measure(NamedTuple):
 
 
 @asynccontextmanager
-async def open_client(site: Site, addresses: Sequence[str], timeout: float = 10) -> AsyncIterator[Client]:
+async def open_client(site: Site, addresses: Sequence[str], seconds: float = 10) -> AsyncIterator[Client]:
     """Open a client that asks these servers."""
     limits = httpx.Limits(keepalive_expiry=2)
-    async with httpx.AsyncClient(timeout=timeout, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=seconds, limits=limits) as http:
         yield Client(site, addresses, http)
 
 

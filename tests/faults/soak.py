@@ -1,11 +1,12 @@
-"""Break what a deployment stands on, and count: `python -m tests.faults.soak [names]`; `make soak` runs it, too."""
+"""Break what a deployment stands on, and count: `python -m tests.faults.soak [names]`."""
 
 import asyncio
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from tests.faults.disk import SmallDisk, small_disk
 from tests.faults.impatient import start
 from tests.faults.probe import probing
 from tests.faults.proxy import Proxy, proxy
+from tests.faults.rolling import rolling_restart
+from tests.faults.skew import skewed
 from tests.figures import report
-from tests.support import Urls, open_socket, provision
+from tests.support import Feed, Urls, open_socket, provision
 
 _LONG_SECONDS = 600.0
 _BADGE = "subscription { stats { total } }"
@@ -64,17 +67,29 @@ async def blackhole(site: Site, network: Proxy, seconds: float, *, patient: bool
             network.heal()
             back = await probe.says(ready=True)
             await asyncio.sleep(2)
+            stored = (await client.ask("acme", Role.USER, "{ stats { total } }"))["stats"]["total"]
+            seen = await _latest(feed, stored)
         await site.drained(_LONG_SECONDS)
     return [
         Measure("seconds cut", seconds),
         Measure("seconds until /readyz said 503", round(unready, 1), 4),
         Measure("seconds until it said 200 again", round(back, 1), 10),
+        Measure("a badge that was open is behind", stored - seen, 0),
         Measure("longest wait for an answer", round(probe.longest, 1), 30),
         *answers(probe.answers, probe.health),
         Measure("processes that ended", sum(not it.is_running for it in programs), 0),
         Measure("calls tried again", client.retries),
         *await audit(site, keys, CONCURRENCY * 2, KINDS),
     ]
+
+
+async def _latest(feed: Feed, wanted: int) -> int:
+    """Return what a badge shows as soon as it is up to date, or after ten seconds."""
+    total = -1
+    with suppress(TimeoutError):
+        while total < wanted:
+            total = (await feed.next(10))["stats"]["total"]
+    return min(total, wanted)
 
 
 # -- a disk that is full -----------------------------------------------------------------------------------
@@ -144,9 +159,24 @@ async def cut_off(superuser_url: str) -> AsyncIterator[tuple[Urls, Proxy]]:
         yield Urls(urls.superuser, urls.owner, server), network
 
 
+async def _skewed(folder: Path, superuser_url: str) -> list[Measure]:
+    async with provision(superuser_url) as urls:
+        with deployed(urls, folder) as site:
+            return await skewed(site, 500)
+
+
+async def _rolling(folder: Path, superuser_url: str, words: Sequence[str] = ()) -> list[Measure]:
+    async with provision(superuser_url) as urls:
+        with deployed(urls, folder, drain_seconds="1") as site:
+            return await rolling_restart(site, 5, *words)
+
+
 SCENARIOS: dict[str, tuple[str, Callable[[Path, str], Awaitable[list[Measure]]]]] = {
     "blackhole": ("The network to Postgres swallows everything for 45 s", _blackhole),
     "disk-full": ("The disk of Postgres full for 30 s under calls, reads and deliveries", _disk_full),
+    "skew": ("A server and a worker an hour ahead, others an hour behind, 500 calls to each", _skewed),
+    "rolling": ("Two servers and two workers ended with SIGTERM under load, five times each", _rolling),
+    "rolling-workers": ("The same with `serve --workers 2`", partial(_rolling, words=("--workers", "2"))),
 }
 
 

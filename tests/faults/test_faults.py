@@ -8,7 +8,7 @@ import pytest
 from db.migrate import upgrade
 from tests.delivery.site import deployed
 from tests.delivery.soak import Measure
-from tests.faults import skew, soak
+from tests.faults import rolling, skew, soak
 from tests.faults.disk import small_disk
 from tests.faults.skew import HOUR
 from tests.support import Urls, provision
@@ -70,3 +70,12 @@ async def test_a_token_lasts_by_the_clock_of_the_server(own_urls: Urls, tmp_path
                 earlier,
                 later,
             ]
+
+
+@pytest.mark.parametrize("words", [(), ("--workers", "2")])
+async def test_a_rolling_restart(words: tuple[str, ...], own_urls: Urls, tmp_path: Path) -> None:
+    """With a second of notice no call that was sent goes without its answer, and nothing is delivered twice."""
+    with deployed(own_urls, tmp_path, drain_seconds="1", **SHORT) as site:
+        told = _told(await rolling.rolling_restart(site, 1, *words))
+    assert told["processes ended"] == 4
+    assert told["acknowledged notify calls"] > 0
