@@ -64,6 +64,11 @@ class SkewedClient(Client):
 
     ahead = 0
 
+    @property
+    def address(self) -> str:
+        """Where its server is."""
+        return self._addresses[0]
+
     def headers(self, tenant: str, role: Role) -> dict[str, str]:
         """Return the headers of a call."""
         return authorization(self._site, tenant, role, issued=self.ahead)
@@ -85,10 +90,13 @@ def authorization(
 
 
 def server(site: Site, seconds: int) -> tuple[Skewed, str]:
-    """Start a server that lives so many seconds ahead; return its address, too, when it is ready."""
+    """Start a server that lives so many seconds ahead; return its address, too."""
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    program = Skewed(site, seconds, "serve", "--port", str(port))
+    return Skewed(site, seconds, "serve", "--port", str(port)), f"http://127.0.0.1:{port}"
+
+
+def is_up(address: str) -> bool:
+    """Tell whether a server is ready, as soon as it is; it has 60 seconds."""
 
     def is_ready() -> bool:
         try:
@@ -96,8 +104,7 @@ def server(site: Site, seconds: int) -> tuple[Skewed, str]:
         except httpx.TransportError:
             return False
 
-    assert until(is_ready, 40)
-    return program, address
+    return until(is_ready, 60)
 
 
 async def accepts(site: Site, address: str, *, issued: int, minutes: float) -> bool:
@@ -125,6 +132,7 @@ async def skewed(site: Site, notifies: int) -> list[Measure]:
             programs += [program, Skewed(site, ahead, "worker")]
             clients.append(SkewedClient(site, [address], http))
             clients[-1].ahead = ahead
+        assert all(is_up(client.address) for client in clients)
         for tenant in TENANTS:
             await clients[0].open_tenant(tenant, ["WEBHOOK"], "?first=500%20Oops")
         said = time.monotonic()
