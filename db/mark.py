@@ -94,6 +94,15 @@ _ADD = Write(
 )
 
 
+_MAY_ADD = Read(select(func.has_table_privilege(literal(mark.fullname), literal("INSERT")).label("may")))
+
+
+async def may_add(tx: Transaction) -> bool:
+    """Tell whether marks have begun: before migration 0007, servers that know none may still run."""
+    row = await tx.only(_MAY_ADD)
+    return bool(row["may"])
+
+
 async def add(tx: Transaction, up_to_seq: int) -> list[Row]:
     """Mark all of the scope's inbox read that became unread up to a seq; call under its lock.
 

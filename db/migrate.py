@@ -1,5 +1,6 @@
 """Migrations: run as the owner role, one process at a time, in one transaction."""
 
+import asyncio
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -18,6 +20,11 @@ from db.session import Database, Scope, open_database
 from db.tables import SCHEMA
 
 _LOCK = 0x70C51  # any number, as long as every Tocsin takes the same
+# Less than Postgres's deadlock_timeout of 1 s: so in a deadlock it is the migration that gives way, and tries
+# again, and never a server's request.
+_LOCK_TIMEOUT = "500ms"
+_CONTENDED = {asyncpg.LockNotAvailableError.sqlstate, asyncpg.DeadlockDetectedError.sqlstate}
+_TRIES, _PAUSE_SECONDS = 60, 1.0
 
 
 def _config() -> Config:
@@ -35,18 +42,30 @@ def newest() -> str:
 
 
 async def _with_connection(url: str, run: Callable[[Config, Connection], None]) -> None:
-    """Call `run` in a transaction, under the lock that keeps other migrators waiting."""
+    """Call `run` in a transaction, under the lock that keeps other migrators waiting.
+
+    Tables that servers are using are asked for, for a moment, again and again, for about a minute.
+    """
 
     def in_transaction(connection: Connection) -> None:
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text(f"set local lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.execute(text(f"create schema if not exists {SCHEMA}"))
         config = _config()
         config.attributes["connection"] = connection
         run(config, connection)
 
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
-    async with engine.begin() as connection:
-        await connection.run_sync(in_transaction)
+    for left in reversed(range(_TRIES)):
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(in_transaction)
+        except DBAPIError as error:
+            if not left or getattr(error.orig, "sqlstate", None) not in _CONTENDED:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
@@ -75,9 +94,12 @@ async def check(url: str) -> None:
 
 
 async def is_current(database: Database) -> bool:
-    """Tell whether the database that the server uses has the revision this code needs."""
+    """Tell whether the database that the server uses has the revision this code needs, or a later one.
+
+    A migration leaves the version before it working, so that both can run: docs/how-to/upgrade.md.
+    """
     try:
         found: Any = await database.pool.fetchval(f"select version_num from {SCHEMA}.alembic_version")  # noqa: S608
     except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
         return False  # nothing is there yet, or nothing that the server may see
-    return bool(found == newest())
+    return bool(found and found >= newest())

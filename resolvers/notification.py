@@ -11,7 +11,7 @@ import db.notification
 from db.inbox import Ledger
 from db.notification import PageQuery, PageRows
 from db.session import Row, Transaction
-from db.types import Filter, Position
+from db.types import Filter, Inclusion, Position
 from resolvers import cursor
 from resolvers.context import Context
 from resolvers.errors import bad_input, invalid_cursor, invalid_ids, not_found
@@ -24,6 +24,7 @@ from resolvers.stats import Stats, badge
 from resolvers.stats import read as read_stats
 
 MAX_IDS = 500
+_WHOLE_INBOX = Filter(dismissed=Inclusion.INCLUDE)
 
 # The columns that answer a GraphQL field; one that is not listed needs none beyond id and created_at.
 _COLUMNS = {
@@ -258,10 +259,10 @@ async def _read_all(
             raise invalid_cursor()
         up_to_seq = min(up_to_seq, seq)
     ids: list[UUID] | None = None
-    if filter is None:
+    if filter is None and await db.mark.may_add(tx):
         groups = await db.mark.add(tx, up_to_seq)
     else:
-        groups = await db.notification.read_all(tx, filter, up_to_seq)
+        groups = await db.notification.read_all(tx, filter or _WHOLE_INBOX, up_to_seq)
         ids = [id for group in groups for id in group.ids]
     if groups:
         ledger.read_all(user_id, groups, ids, up_to_seq)

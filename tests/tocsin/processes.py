@@ -120,10 +120,14 @@ class Running:
 
 @dataclass(frozen=True)
 class Tocsin:
-    """The command line with one data dir and settings; nothing of the tester's own TOCSIN_* reaches it."""
+    """The command line with one data dir and settings; nothing of the tester's own TOCSIN_* reaches it.
+
+    `code` is where another version of Tocsin lies.
+    """
 
     data_dir: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    code: Path = ROOT
 
     def environ(self) -> dict[str, str]:
         """Return the environment of its processes; compiled modules are kept, or each would take seconds."""
@@ -133,7 +137,7 @@ class Tocsin:
             if not name.startswith("TOCSIN_") and name != "PYTHONDONTWRITEBYTECODE"
         }
         return inherited | {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(self.code),
             "PYTHONPYCACHEPREFIX": str(ROOT / ".pytest_cache" / "pycache"),
             "COLUMNS": "300",
             "TOCSIN_DATA_DIR": str(self.data_dir),
