@@ -43,7 +43,7 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 def _seconds_until(date: str, now: datetime) -> float | None:
     moment = moment_of(date)
-    return moment and (moment - now).total_seconds()
+    return None if moment is None else (moment - now).total_seconds()
 
 
 def moment_of(date: str) -> datetime | None:

@@ -50,6 +50,7 @@ SOAKS = (
     Soak("tests.schema.compiled.soak"),
     Soak("tests.db.soak_bounded"),
     Soak("tests.delivery.soak"),
+    Soak("tests.faults.soak"),
     Soak("tests.tocsin.upgrades"),
     Soak("tests.live.soak_connections", usual="200 10 10000"),
     Soak("tests.live.soak_badges", usual="300 4000 10", full="1000 20000 10"),

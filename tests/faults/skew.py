@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import libfaketime
+import libfaketime  # type: ignore[import-untyped]
 
 from resolvers.principal import Role
 from tests.delivery.site import Client, Site
