@@ -1,23 +1,23 @@
 """A rolling restart under load: SIGTERM to one server after the other, and to workers while they deliver."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 
 import httpx
 
 from resolvers.principal import Role
-from tests.delivery.site import Client, Program, Site, run_command
+from tests.delivery.site import Client, Site
 from tests.delivery.soak import TENANTS, Measure, audit, open_client
+from tests.faults.command import Command
 from tests.tocsin.processes import free_port
 
 KINDS = ("SLACK", "WEBHOOK")
 _AT_ONCE = 8
 _NOTIFY = """mutation($input: NotifyInput!, $key: String!) {
   notify(input: $input, idempotencyKey: $key) { replayed } }"""
+_PAUSE_SECONDS = 0.05
 _READY_SECONDS = 60.0
 
 
@@ -57,7 +57,7 @@ async def is_ready(http: httpx.AsyncClient, address: str) -> bool:
 
 
 class Caller:
-    """Calls without a pause over connections that are kept alive. Retries only what was never sent."""
+    """Calls steadily over connections that are kept alive. Retries only what was never sent."""
 
     def __init__(self, name: str, client: Client) -> None:
         self._name, self._headers = name, {it: client.headers(it, Role.AGENT) for it in TENANTS}
@@ -71,6 +71,7 @@ class Caller:
             tenant = TENANTS[number % len(TENANTS)]
             await self._call(http, where, tenant, f"{tenant}-{self._name}{number:06}")
             number += 1
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _call(self, http: httpx.AsyncClient, where: Balancer, tenant: str, key: str) -> None:
         people = [{"id": f"user-{self._name}"}]
@@ -96,9 +97,9 @@ async def rolling_restart(site: Site, rounds: int, *words: str) -> list[Measure]
     """End each of two servers and two workers so many times under load, and start them again; words: options."""
     ports = [free_port() for _ in range(2)]
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    servers = [site.program(partial(run_command, "serve", "--port", str(it), *words)) for it in ports]
-    workers = site.workers(2)
-    codes: list[int | None] = []
+    servers = [Command(site, "serve", "--port", str(it), *words) for it in ports]
+    workers = [Command(site, "worker") for _ in range(2)]
+    codes: list[int] = []
     async with open_client(site, addresses[:1]) as client, AsyncExitStack() as stack:
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
@@ -112,7 +113,8 @@ async def rolling_restart(site: Site, rounds: int, *words: str) -> list[Measure]
         for _ in range(rounds):
             for program in (*servers, *workers):
                 await asyncio.sleep(1)
-                codes.append(await _restart(program))
+                codes.append(await asyncio.to_thread(program.end))
+                program.start()
                 await _all_ready(http, addresses)
                 await asyncio.sleep(0.5)  # the balancer has seen it
         over.set()
@@ -129,14 +131,6 @@ async def rolling_restart(site: Site, rounds: int, *words: str) -> list[Measure]
         Measure("connections refused", sum(it.refused for it in callers), 0),
         *await audit(site, keys, 0, KINDS),
     ]
-
-
-async def _restart(program: Program) -> int | None:
-    program.send(signal.SIGTERM)
-    await asyncio.to_thread(program.process.join, 60)
-    code = program.process.exitcode
-    program.start()
-    return code
 
 
 async def _all_ready(http: httpx.AsyncClient, addresses: Sequence[str]) -> None:

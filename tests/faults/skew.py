@@ -1,7 +1,5 @@
 """Servers and workers whose clocks go wrong, each another way, on a database whose clock is right."""
 
-import subprocess
-import sys
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,8 +11,9 @@ import libfaketime  # type: ignore[import-untyped]
 from resolvers.principal import Role
 from tests.delivery.site import Client, Site
 from tests.delivery.soak import TENANTS, Measure, audit, notify_all
+from tests.faults.command import Command
 from tests.support import test_settings
-from tests.tocsin.processes import Tocsin, free_port, until
+from tests.tocsin.processes import free_port, until
 from tocsin.auth import sign
 
 HOUR = 3600
@@ -34,29 +33,10 @@ select (select count(*) from tocsin.notification where not created_at between $1
 _RETRIES = "select count(*) from tocsin.delivery where status = 'SENT' and attempts <> 2"
 
 
-class Skewed:
-    """A Tocsin command that lives so many seconds ahead; its monotonic clock, as on any host, is right."""
-
-    def __init__(self, site: Site, seconds: int, *words: str) -> None:
-        environ = Tocsin(site.folder / "data", site.settings).environ() | {
-            "LD_PRELOAD": str(_LIBRARY),
-            "FAKETIME": f"{seconds:+}",
-            "DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        command = [sys.executable, "-m", "tocsin", *words]
-        with (site.folder / f"{time.monotonic_ns()}.log").open("wb") as log:
-            self.process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-        site.ended.callback(self._end)
-
-    def _end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self.process.poll() is None
+def skewed_command(site: Site, seconds: int, *words: str) -> Command:
+    """Start a command that lives so many seconds ahead; its monotonic clock, as on any host, is right."""
+    faked = {"LD_PRELOAD": str(_LIBRARY), "FAKETIME": f"{seconds:+}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return Command(site, *words, environ=faked | {"DONT_FAKE_MONOTONIC": "1"})
 
 
 class SkewedClient(Client):
@@ -89,10 +69,10 @@ def authorization(
     return {"Authorization": f"Bearer {token}"}
 
 
-def server(site: Site, seconds: int) -> tuple[Skewed, str]:
+def server(site: Site, seconds: int) -> tuple[Command, str]:
     """Start a server that lives so many seconds ahead; return its address, too."""
     port = free_port()
-    return Skewed(site, seconds, "serve", "--port", str(port)), f"http://127.0.0.1:{port}"
+    return skewed_command(site, seconds, "serve", "--port", str(port)), f"http://127.0.0.1:{port}"
 
 
 def is_up(address: str) -> bool:
@@ -122,14 +102,14 @@ async def accepts(site: Site, address: str, *, issued: int, minutes: float) -> b
 async def skewed(site: Site, notifies: int) -> list[Measure]:
     """Say things at a server an hour ahead and at one an hour behind; such workers deliver them, retried once."""
     (began,) = await site.sql("select now() as at")
-    programs: list[Skewed] = []
+    programs: list[Command] = []
     keys: list[str] = []
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
         clients = []
         for ahead in (HOUR, -HOUR):
             program, address = server(site, ahead)
-            programs += [program, Skewed(site, ahead, "worker")]
+            programs += [program, skewed_command(site, ahead, "worker")]
             clients.append(SkewedClient(site, [address], http))
             clients[-1].ahead = ahead
         assert all(is_up(client.address) for client in clients)

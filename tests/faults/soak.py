@@ -168,14 +168,14 @@ async def _skewed(folder: Path, superuser_url: str) -> list[Measure]:
 async def _rolling(folder: Path, superuser_url: str, words: Sequence[str] = ()) -> list[Measure]:
     async with provision(superuser_url) as urls:
         with deployed(urls, folder, drain_seconds="1") as site:
-            return await rolling_restart(site, 5, *words)
+            return await rolling_restart(site, 3, *words)
 
 
 SCENARIOS: dict[str, tuple[str, Callable[[Path, str], Awaitable[list[Measure]]]]] = {
     "blackhole": ("The network to Postgres swallows everything for 45 s", _blackhole),
     "disk-full": ("The disk of Postgres full for 30 s under calls, reads and deliveries", _disk_full),
     "skew": ("A server and a worker an hour ahead, others an hour behind, 500 calls to each", _skewed),
-    "rolling": ("Two servers and two workers ended with SIGTERM under load, five times each", _rolling),
+    "rolling": ("Two servers and two workers ended with SIGTERM under load, three times each", _rolling),
     "rolling-workers": ("The same with `serve --workers 2`", partial(_rolling, words=("--workers", "2"))),
 }
 
