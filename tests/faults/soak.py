@@ -162,7 +162,7 @@ async def cut_off(superuser_url: str) -> AsyncIterator[tuple[Urls, Proxy]]:
 async def _skewed(folder: Path, superuser_url: str) -> list[Measure]:
     async with provision(superuser_url) as urls:
         with deployed(urls, folder) as site:
-            return await skewed(site, 500)
+            return await skewed(site, 200)
 
 
 async def _rolling(folder: Path, superuser_url: str, words: Sequence[str] = ()) -> list[Measure]:
@@ -174,7 +174,7 @@ async def _rolling(folder: Path, superuser_url: str, words: Sequence[str] = ()) 
 SCENARIOS: dict[str, tuple[str, Callable[[Path, str], Awaitable[list[Measure]]]]] = {
     "blackhole": ("The network to Postgres swallows everything for 45 s", _blackhole),
     "disk-full": ("The disk of Postgres full for 30 s under calls, reads and deliveries", _disk_full),
-    "skew": ("A server and a worker an hour ahead, others an hour behind, 500 calls to each", _skewed),
+    "skew": ("A server and a worker an hour ahead, others an hour behind, 200 calls to each", _skewed),
     "rolling": ("Two servers and two workers ended with SIGTERM under load, three times each", _rolling),
     "rolling-workers": ("The same with `serve --workers 2`", partial(_rolling, words=("--workers", "2"))),
 }
