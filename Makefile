@@ -33,9 +33,9 @@ $(SYNCED): pyproject.toml uv.lock | $(UV)
 run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
-test: install ## Run the tests; the resolvers' a second time with the database alone isolating
+test: install ## Run the tests; the resolvers' and the probes a second time with the database alone isolating
 	.venv/bin/pytest -n $(PROCESSES) --dist loadfile
-	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n $(PROCESSES) --dist loadfile tests/resolvers
+	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n $(PROCESSES) --dist loadfile tests/resolvers tests/isolation
 
 soak: install ## Break, flood and compare at full length, and print one table; takes up to 40 minutes
 	.venv/bin/python -m tests.soak
@@ -51,11 +51,12 @@ bench-live: install ## Compare subscriptions with a PostGraphile's, then fill on
 	.venv/bin/python -m bench.live compare
 	.venv/bin/python -m bench.live crowd
 
-check: install schema-diff ## Check format, lint, types, duplicates and that schema.graphql is up to date
+check: install schema-diff ## Check format, lint, types, duplicates, policies, migrations and schema.graphql
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/pylint --disable=all --enable=duplicate-code db delivery live resolvers schema tocsin tests
+	.venv/bin/python -m tests.db.lint
 	.venv/bin/tocsin schema | diff schema.graphql - || (echo 'schema.graphql is out of date: make schema.graphql' && false)
 
 schema-diff: install ## Compare schema.graphql with the last release: what breaks must stand in CHANGELOG.md

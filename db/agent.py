@@ -46,11 +46,9 @@ _INSERT = Write(
     )
     .returning(*_SHOWN)
 )
+_LOCK = Write(select(*_SHOWN).where(in_tenant(agent), _a.id == _ID).with_for_update())
 _REVOKE = Write(
-    update(agent)
-    .where(in_tenant(agent), _a.id == _ID)
-    .values(revoked_at=func.coalesce(_a.revoked_at, func.now()))
-    .returning(*_SHOWN)
+    update(agent).where(in_tenant(agent), _a.id == _ID).values(revoked_at=func.now()).returning(*_SHOWN)
 )
 _TOUCH = Write(update(agent).where(*_active, _a.id == _ID).values(last_used_at=func.now()))
 
@@ -77,9 +75,14 @@ async def add(
     return row
 
 
-async def revoke(tx: Transaction, id: UUID) -> Row | None:
-    """Revoke an agent, once: a revoked one keeps its instant. None: there is no such agent."""
-    return await tx.one(_REVOKE, agent_id=id)
+async def lock(tx: Transaction, id: UUID) -> Row | None:
+    """Return an agent, if it exists, and hold it until the commit."""
+    return await tx.one(_LOCK, agent_id=id)
+
+
+async def revoke(tx: Transaction, id: UUID) -> Row:
+    """Revoke an agent that is there, and return it."""
+    return await tx.only(_REVOKE, agent_id=id)
 
 
 async def touch(tx: Transaction, id: UUID) -> None:

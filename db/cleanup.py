@@ -25,7 +25,7 @@ from db.notification import delete as delete_softly
 from db.session import Source, Transaction
 from db.settings import Settings
 from db.statement import Read, Write, in_tenant, owned
-from db.tables import delivery, event, inbox, notification, request, settings
+from db.tables import audit, delivery, event, inbox, notification, request, settings
 from db.types import DeliveryStatus, RequestStatus
 
 _n, _d, _r = notification.c, delivery.c, request.c
@@ -46,16 +46,13 @@ def _counted(statement: Any) -> Write:
     return Write(select(func.count().label("count")).select_from(statement.cte("gone")))
 
 
-def _oldest_gone(table: Table, at: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Write:
+def _oldest_gone(
+    table: Table, at: ColumnElement[Any], *conditions: ColumnElement[bool], locked: bool = True
+) -> Write:
     """Return what removes a tenant's rows that meet conditions, those with the lowest `at` first."""
-    # Rows that another worker is removing are left to it.
-    oldest = (
-        select(table.c.id)
-        .where(in_tenant(table), *conditions)
-        .order_by(at)
-        .limit(_LIMIT)
-        .with_for_update(skip_locked=True)
-    )
+    oldest = select(table.c.id).where(in_tenant(table), *conditions).order_by(at).limit(_LIMIT)
+    if locked:  # rows that another worker is removing are left to it
+        oldest = oldest.with_for_update(skip_locked=True)
     gone = delete(table).where(in_tenant(table), table.c.id == _array(oldest))
     return _counted(gone.returning(literal(1).label("one")))
 
@@ -183,6 +180,15 @@ _DROP_REQUESTS = _oldest_gone(
     _r.status == RequestStatus.DONE.value,
     ~_is_referred_to,
 )
+
+
+# To lock a row takes the right to change it, which nobody has.
+_DROP_AUDIT = _oldest_gone(audit, audit.c.created_at, audit.c.created_at < _kept_since, locked=False)
+
+
+async def drop_audit(tx: Transaction, days: int, limit: int) -> int:
+    """Remove, in a service scope, entries of the audit log older than `days`."""
+    return await _count(tx, _DROP_AUDIT, days=days, limit=limit)
 
 
 async def drop_deliveries(tx: Transaction, days: int, limit: int) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.patch import Patch
-from db.session import Reader, Row, Source, Transaction
+from db.session import Row, Source, Transaction
 from db.statement import Read, in_tenant
 from db.tables import notification_type
 
@@ -33,7 +33,7 @@ _PATCH = Patch(
 )
 
 
-async def all_of_tenant(reader: Reader) -> list[Row]:
+async def all_of_tenant(reader: Source) -> list[Row]:
     """Return every type that the tenant knows, by name."""
     return await reader.fetch(_LIST)
 

@@ -159,6 +159,11 @@ class Database:
         """Return what runs single-statement reads of a scope."""
         return Reader(self.pool, scope)
 
+    def connections(self) -> tuple[int, int]:
+        """Return how many connections are open, and how many of them are in use."""
+        size = self.pool.get_size()
+        return size, size - self.pool.get_idle_size()
+
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
         """Open a transaction in a scope; it commits where the block ends, or rolls back on any exception."""

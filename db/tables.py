@@ -33,6 +33,7 @@ from db.columns import (
 from db.outbox_tables import attempt, delivery, due, host, request
 
 __all__ = [
+    "AUDIT",
     "CHANNEL_KINDS",
     "EXEMPT",
     "HOST",
@@ -43,6 +44,7 @@ __all__ = [
     "WORK",
     "agent",
     "attempt",
+    "audit",
     "channel",
     "delivery",
     "due",
@@ -327,6 +329,22 @@ removal = Table(
     comment="Users who were removed: their tokens issued before are refused.",
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    key("tenant_id"),
+    Column("id", Uuid, primary_key=True),
+    ref("admin", nullable=False),
+    ref("action", nullable=False),
+    ref("subject"),
+    Column("subject_name", Text),
+    Column("changed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    instant("created_at"),
+    belongs_to_tenant(),
+    Index(None, "tenant_id", "created_at", "id"),
+    comment="What admins changed, by the name of the mutation; names of fields, never their values.",
+)
+
 # Rows of one user: tenant AND (that user OR the service). The other tables: tenant.
 PERSONAL = (inbox, inbox_count, notification, mark, event, preference)
 SHARED = (
@@ -342,6 +360,8 @@ SHARED = (
 )
 # Tenant AND the service, for what a notify said may concern more than one user.
 SERVICE = (request,)
+# Written by whoever is of the tenant, read by its service, and changed by nobody.
+AUDIT = (audit,)
 # Tenant; but the worker sees all, to find what is due: ids only. See docs/adr/0010.
 WORK = (due,)
 # A host application's ties to tenants: it reads its own, the owner writes, app and worker have no right.

@@ -60,6 +60,25 @@ _PICK = Statement(
         bindparam("tenants", type_=ARRAY(Text)), bindparam("rooms", type_=ARRAY(Integer)), _LEASE, _SECONDS
     )
 )
+COUNTED = 1_000
+"""How much of a tenant's work the backlog counts at most."""
+_BACKLOG = Statement(
+    text(f"""
+    with recursive lane as (
+      (select tenant_id from tocsin.due where tenant_id > :after order by tenant_id limit 1)
+      union all
+      select (select tenant_id from tocsin.due
+              where tenant_id > lane.tenant_id order by tenant_id limit 1)
+      from lane where lane.tenant_id is not null
+    )
+    select count(*) as waiting, extract(epoch from now() - min(due_at))::float as oldest
+    from lane, lateral (
+      select due_at from tocsin.due where due.tenant_id = lane.tenant_id and due_at <= now()
+      order by due_at limit {COUNTED}
+    ) it
+    having count(*) > 0
+    """).bindparams(bindparam("after", type_=Text))  # noqa: S608  a constant
+)
 _EXTEND = Statement(
     text("""
     update tocsin.due set due_at = clock_timestamp() + make_interval(secs => :seconds)
@@ -92,6 +111,12 @@ async def lanes(database: Database, after: str, most: int) -> list[Lane]:
     """Return the next tenants, in order after one, that have work, due or not."""
     rows = await database.pool.fetch(_LANES.text, *_LANES.arguments({"after": after, "most": most}))
     return [Lane(row["tenant_id"], row["is_due"]) for row in rows]
+
+
+async def backlog(database: Database) -> tuple[int, float]:
+    """Return how much work of all tenants is due, up to 1,000 of each, and for how many seconds the oldest."""
+    rows = await database.pool.fetch(_BACKLOG.text, *_BACKLOG.arguments({"after": ""}))
+    return (rows[0]["waiting"], rows[0]["oldest"]) if rows else (0, 0.0)
 
 
 async def pick(database: Database, rooms: Mapping[str, int], lease: UUID, seconds: float) -> list[Row]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import asyncpg
 
@@ -11,6 +12,7 @@ import db.mark
 import db.tenant
 from db.session import Database, Scope, Transaction
 from delivery import reconcile
+from delivery.metrics import DRIFTS
 
 BATCH = 1_000
 """Rows that one transaction takes."""
@@ -27,27 +29,36 @@ class Report:
     events: int = 0
     deliveries: int = 0
     requests: int = 0
+    audit: int = 0
     marks: int = 0
     drifts: int = 0
 
 
-async def run(database: Database, event_days: int, delivery_days: int) -> Report:
+class Days(NamedTuple):
+    """For how long what is over stays: events, deliveries with their requests, entries of the audit log."""
+
+    events: int
+    deliveries: int
+    audit: int
+
+
+async def run(database: Database, days: Days) -> Report:
     """Clean every tenant up. What one tenant's data forbids is logged and stops no other tenant."""
     total = Report()
     for tenant_id in await db.tenant.ids(database):
-        await _tenant(database, tenant_id, event_days, delivery_days, total)
+        await _tenant(database, tenant_id, days, total)
+    DRIFTS.inc(total.drifts)
     _log.info("cleanup: %s", ", ".join(f"{it.name} {getattr(total, it.name)}" for it in fields(total)))
     return total
 
 
-async def _tenant(
-    database: Database, tenant_id: str, event_days: int, delivery_days: int, total: Report
-) -> None:
+async def _tenant(database: Database, tenant_id: str, days: Days, total: Report) -> None:
     try:
         total.purged += await purge(database, tenant_id)
-        total.events += await drop_events(database, tenant_id, event_days)
-        total.deliveries += await drop_deliveries(database, tenant_id, delivery_days)
-        total.requests += await drop_requests(database, tenant_id, delivery_days)
+        total.events += await drop_events(database, tenant_id, days.events)
+        total.deliveries += await drop_deliveries(database, tenant_id, days.deliveries)
+        total.requests += await drop_requests(database, tenant_id, days.deliveries)
+        total.audit += await drop_audit(database, tenant_id, days.audit)
         async with database.transaction(Scope(tenant_id, None)) as tx:
             total.marks += await db.mark.find(tx)
         total.drifts += len(await reconcile.tenant(database, tenant_id, repair=False))
@@ -97,6 +108,11 @@ async def drop_requests(database: Database, tenant_id: str, days: int) -> int:
     return await _drain(
         database, Scope(tenant_id, None), lambda tx: db.cleanup.drop_requests(tx, days, BATCH)
     )
+
+
+async def drop_audit(database: Database, tenant_id: str, days: int) -> int:
+    """Shorten the audit log to `days`; return how many entries went."""
+    return await _drain(database, Scope(tenant_id, None), lambda tx: db.cleanup.drop_audit(tx, days, BATCH))
 
 
 async def _drain(database: Database, scope: Scope, step: Callable[[Transaction], Awaitable[int]]) -> int:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from structlog.contextvars import bind_contextvars
+
 import db.work
 from db.session import OUTAGE, Database, Row
 from db.types import ChannelKind, WorkKind
-from delivery import fan_out, mark, verdict
+from delivery import fan_out, mark, metrics, verdict
 from delivery.hand import Hand
 from delivery.opening import Load, Opened, open_held
-from delivery.sender import Rejected, Result, Retry, Sender
+from delivery.sender import Rejected, Result, Retry, Sender, Sent
 from delivery.settler import Settler, Verdict
 from live.hub import Waiter
 from resolvers.vault import Vault
@@ -128,6 +130,7 @@ class Dispatcher:
     # -- render --------------------------------------------------------------------------------------------
 
     async def _deliver(self, tenant_id: str, lease: UUID, ids: Sequence[UUID]) -> None:
+        bind_contextvars(tenant=tenant_id)
         try:
             opened = await self._open(tenant_id, lease, ids)
         except OUTAGE as error:
@@ -157,9 +160,13 @@ class Dispatcher:
     # -- send ----------------------------------------------------------------------------------------------
 
     async def _carry(self, tenant_id: str, lease: UUID, load: Load) -> None:
+        bind_contextvars(tenant=tenant_id, delivery_id=str(load.parcel.id))
         began = time.monotonic()
         result = await self._send(load)
         duration_ms = round((time.monotonic() - began) * 1000)
+        metrics.observe(load, result)
+        if not isinstance(result, Sent):
+            _log.info("An attempt by %s failed, status %s: %s", load.kind, result.status_code, result.error)
         self._hand.sent(lease, load.deliveries)
         self._settler.put(
             tenant_id,
@@ -182,6 +189,7 @@ class Dispatcher:
     # -- requests and marks --------------------------------------------------------------------------------
 
     async def _finish(self, kind: WorkKind, tenant_id: str, id: UUID, lease: UUID) -> None:
+        bind_contextvars(tenant=tenant_id, work_id=str(id))
         run = fan_out.spread if kind == WorkKind.REQUEST else mark.settle
         try:
             await run(self._database, tenant_id, id, lease)

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from resolvers.text import is_costly
+
 _MAX_URL = 2_000
 _LONG_WORD = 50
 _APART = "\u200b"  # a zero width space
@@ -28,6 +30,8 @@ _markdown = MarkdownIt("commonmark", {"html": False})
 
 def from_markdown(markdown: str) -> str:
     """Return CommonMark as mrkdwn: a heading is bold, an image a link; HTML is text."""
+    if is_costly(markdown):
+        return escape(markdown)
     return _blocks(SyntaxTreeNode(_markdown.parse(markdown)).children)
 
 

@@ -11,6 +11,7 @@ import db.channel
 import db.outbox
 from db.outbox import Settlement
 from db.session import OUTAGE, Database, Scope
+from delivery.metrics import LEASES_LOST
 
 _GATHER_SECONDS = 0.03
 _RETRY_SECONDS = 0.5
@@ -70,4 +71,5 @@ class Settler:
                 _log.warning("Results wait for the database: %s", type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
+                LEASES_LOST.inc(len(verdicts) - len(settled))
                 return

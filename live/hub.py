@@ -10,6 +10,9 @@ from db.session import OUTBOX, Hint
 
 Relay = Callable[[Sequence[Hint]], None]
 
+Heard = Callable[[str], None]
+"""Takes a note: what processes tell each other beside hints. Notes may be lost, and are not repeated."""
+
 Inbox = tuple[str, str]
 """A tenant's id and a user's."""
 
@@ -62,14 +65,21 @@ class Hub:
         relay: Relay = lambda _hints: None,
         on_first: Interest = lambda _inbox: None,
         on_last: Interest = lambda _inbox: None,
+        tell: Callable[[Sequence[str]], None] = lambda _notes: None,
     ) -> None:
         self._waiters: dict[Inbox, set[Waiter]] = defaultdict(set)
         self._relay = relay
         self._on_first, self._on_last = on_first, on_last
+        self.tell = tell
+        """Tells the other processes notes of at most 7,000 bytes each, if it can at once."""
         self.missed = asyncio.Event()
         """Hints were lost: a sweep is wanted at once."""
         self.revision = 0
         """Grows whenever access was, or may have been, taken away somewhere: what is older is stale."""
+        self.told = 0
+        """How many waiters were woken by hints."""
+        self.connects = 0
+        """How many connections hints have come over."""
 
     @contextmanager
     def register(self, tenant_id: str, user_id: str) -> Iterator[Waiter]:
@@ -103,6 +113,7 @@ class Hub:
             for waiter in self._waiters.get((hint.tenant_id, hint.user_id), ()):
                 # Processes number their revocations by their own clocks, and work not at all.
                 waiter.wake(None if revoked or hint == OUTBOX else hint.seq)
+                self.told += 1
 
     def recheck(self, inboxes: Iterable[Inbox]) -> None:
         """Wake who waits for these: only from now on do hints of them arrive."""
@@ -113,11 +124,20 @@ class Hub:
     def miss(self) -> None:
         """Say that hints were lost for a while: who waits for an inbox is swept, everybody else woken."""
         self.revision += 1
+        self.connects += 1
         self.missed.set()
         for (_tenant_id, user_id), waiters in self._waiters.items():
             if user_id in {NOBODY, OUTBOX.user_id}:
                 for waiter in waiters:
                     waiter.wake(None)
+
+    def count(self) -> int:
+        """Return how many wait for an inbox here."""
+        return sum(
+            len(them)
+            for (_tenant, user), them in [*self._waiters.items()]
+            if user not in {NOBODY, OUTBOX.user_id}
+        )
 
     def inboxes(self) -> dict[str, list[str]]:
         """Return who is waited for here, by tenant."""

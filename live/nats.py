@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from db.session import Hint
-from live.hub import Hub, Inbox
+from live.hub import Heard, Hub, Inbox
 from live.interests import REVOCATIONS, Interests, subject_of
 from live.nats_connection import OUTAGE, PATIENCE_SECONDS, Connection, connected, reason
 from live.pending import Pending
@@ -24,13 +24,16 @@ _WARN_SECONDS = 60.0
 _AT_A_TIME = 500
 """Commands of a kind for one round trip: the loop has other things to do, too."""
 _DIGITS = 19
+_NOTES = "tocsin.notes"
 
 
 class NatsRelay:
-    """Carries hints to and from other processes; when the connection breaks it makes a new one."""
+    """Carries hints, and notes to who hears them; when the connection breaks it makes a new one."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self.hub = Hub(self._enqueue, self._begin, self._end)
+    def __init__(self, urls: Sequence[str], heard: Heard | None = None) -> None:
+        self.hub = Hub(self._enqueue, self._begin, self._end, self._tell)
+        self._heard = heard
+        self._notes: Sequence[str] = ()
         self.connected = asyncio.Event()
         self._urls = urls
         self._pending = Pending()
@@ -43,6 +46,10 @@ class NatsRelay:
         self._pending.add(hints)
         self._wanted.set()
 
+    def _tell(self, notes: Sequence[str]) -> None:
+        self._notes = notes
+        self._wanted.set()
+
     def _begin(self, inbox: Inbox) -> None:
         self._interests.begin(inbox)
         self._wanted.set()
@@ -52,6 +59,10 @@ class NatsRelay:
 
     def heard(self, subject: str, payload: bytes) -> None:
         """Wake who waits: whoever may publish could send anything, and what is no seq is dropped."""
+        if subject == _NOTES:
+            if self._heard:
+                self._heard(payload.decode(errors="replace"))
+            return
         inbox = self._interests.of(subject)
         if inbox and payload.isdigit() and len(payload) <= _DIGITS:
             self.hub.wake([Hint(*inbox, int(payload))])
@@ -83,6 +94,8 @@ class NatsRelay:
     async def _serve_one_connection(self) -> None:
         async with connected(self._urls, self) as connection:
             await connection.listen(REVOCATIONS)
+            if self._heard:
+                await connection.listen(_NOTES)
             self._interests.restart()
             await self._exchange(connection)
             while self._interests.untold:
@@ -95,7 +108,7 @@ class NatsRelay:
 
     async def _work(self) -> None:
         """Return when there is something to tell, or that the server must show that it is there."""
-        if not (self._interests.untold or self._pending):
+        if not (self._interests.untold or self._pending or self._notes):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BEAT_SECONDS):
                     await self._wanted.wait()
@@ -118,6 +131,9 @@ class NatsRelay:
 
     async def flush(self, connection: Connection) -> None:
         """Send what is pending, and wait until the server has all that it was told."""
+        notes, self._notes = self._notes, ()
+        for note in notes:
+            await connection.publish(_NOTES, note.encode())
         with self._pending.sending(_AT_A_TIME) as hints:
             for inbox, seq in hints.items():
                 await connection.publish(subject_of(inbox), b"%d" % seq)
@@ -134,13 +150,14 @@ class NatsRelay:
 
 
 @asynccontextmanager
-async def nats_hub(urls: str) -> AsyncIterator[Hub]:
+async def nats_hub(urls: str, heard: Heard | None = None) -> AsyncIterator[Hub]:
     """Run a hub that reaches the other processes on NATS; the last hints are sent on the way out.
 
     urls: of one server or several of a cluster, with commas between: nats:// or, always encrypted, tls://,
     with USER:PASSWORD@ or TOKEN@ percent-encoded. An account of NATS is for one database: hints do not name it.
+    heard: takes the notes of the others.
     """
-    relay = NatsRelay(urls.split(","))
+    relay = NatsRelay(urls.split(","), heard)
     task = asyncio.create_task(relay.run())
     try:
         yield relay.hub

@@ -10,22 +10,26 @@ import asyncpg
 import orjson
 
 from db.session import OUTAGE, Hint
-from live.hub import Hub
+from live.hub import Heard, Hub
 from live.pending import Pending
 
 _log = logging.getLogger(__name__)
 _CHANNEL = "tocsin"
+_NOTES = "tocsin_notes"
 _RETRY_SECONDS = 0.5
 _BEAT_SECONDS = 5.0
 """How often at least the database must answer, and how quickly: a connection can be dead without a word."""
 _NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"  # noqa: S608  a constant
+_NOTIFY_NOTES = _NOTIFY.replace(_CHANNEL, _NOTES)
 
 
 class PostgresRelay:
-    """Carries hints to and from other processes; when the connection breaks it makes a new one."""
+    """Carries hints, and notes to who hears them; when the connection breaks it makes a new one."""
 
-    def __init__(self, url: str) -> None:
-        self.hub = Hub(self._enqueue)
+    def __init__(self, url: str, heard: Heard | None = None) -> None:
+        self.hub = Hub(self._enqueue, tell=self._tell)
+        self._heard = heard
+        self._notes: Sequence[str] = ()
         self._url = url
         self._pending = Pending()
         self._wanted = asyncio.Event()
@@ -34,6 +38,14 @@ class PostgresRelay:
     def _enqueue(self, hints: Sequence[Hint]) -> None:
         self._pending.add(hints)
         self._wanted.set()
+
+    def _tell(self, notes: Sequence[str]) -> None:
+        self._notes = notes
+        self._wanted.set()
+
+    def _received_note(self, connection: Any, pid: int, _channel: str, payload: object) -> None:
+        if self._heard and pid != connection.get_server_pid():  # Postgres repeats one's own
+            self._heard(str(payload))
 
     def _received(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         with suppress(ValueError, TypeError):
@@ -60,6 +72,8 @@ class PostgresRelay:
             # A dead connection must end the wait for work, too.
             connection.add_termination_listener(lambda _connection: self._wanted.set())
             await connection.add_listener(_CHANNEL, self._received)
+            if self._heard:
+                await connection.add_listener(_NOTES, self._received_note)
             self.listening.set()
             self.hub.miss()
             while not connection.is_closed():
@@ -72,7 +86,10 @@ class PostgresRelay:
             connection.terminate()
 
     async def flush(self, connection: Any) -> None:
-        """Send what is pending, if only to be answered; it stays pending if that fails."""
+        """Send what is pending, if only to be answered; it stays pending if that fails, but for notes."""
+        notes, self._notes = self._notes, ()
+        if notes:
+            await connection.execute(_NOTIFY_NOTES, notes)
         with self._pending.sending() as hints:
             payloads = [orjson.dumps([*inbox, seq]).decode() for inbox, seq in hints.items()]
             await connection.execute(_NOTIFY, payloads)
@@ -87,9 +104,12 @@ def _hint_of(payload: str) -> Hint:
 
 
 @asynccontextmanager
-async def postgres_hub(url: str) -> AsyncIterator[Hub]:
-    """Run a hub that reaches the other processes on this database; the last hints are sent on the way out."""
-    relay = PostgresRelay(url)
+async def postgres_hub(url: str, heard: Heard | None = None) -> AsyncIterator[Hub]:
+    """Run a hub that reaches the other processes on this database; the last hints are sent on the way out.
+
+    heard: takes the notes of the others.
+    """
+    relay = PostgresRelay(url, heard)
     task = asyncio.create_task(relay.run())
     try:
         yield relay.hub

@@ -7,6 +7,7 @@ from uuid import uuid4
 import db.agent
 import db.inbox
 from db.session import Row
+from resolvers import audit
 from resolvers.agent_key import AgentKey
 from resolvers.context import Context
 from resolvers.errors import not_found
@@ -34,6 +35,7 @@ async def create(ctx: Context, name: str, types: Sequence[str] | None) -> AgentP
         await db.inbox.add_tenant(tx)
         kept = None if types is None else list(dict.fromkeys(types))
         row = await db.agent.add(tx, uuid4(), name, kept, key.prefix, key.hash)
+        await audit.record(tx, ctx, "createAgent", str(row.id), name)
     return AgentPayload(row, key.text)
 
 
@@ -53,8 +55,11 @@ async def revoke(ctx: Context, id: str) -> Row:
     """Take an agent's access away for ever; absent and foreign ids are the same NOT_FOUND."""
     parsed = uuid_or_none(id)
     async with ctx.service_write() as tx:
-        row = await db.agent.revoke(tx, parsed) if parsed else None
-    if row is None:
-        raise not_found("Agent")
+        row = await db.agent.lock(tx, parsed) if parsed else None
+        if row is None:
+            raise not_found("Agent")
+        if row.revoked_at is None:
+            row = await db.agent.revoke(tx, row.id)
+            await audit.record(tx, ctx, "revokeAgent", str(row.id), row.name, ["revokedAt"])
     ctx.hub.revoke(ctx.caller.tenant_id)
     return row

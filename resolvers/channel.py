@@ -12,7 +12,7 @@ import db.inbox
 import db.turn
 from db.session import Row, Transaction
 from db.types import ChannelKind
-from resolvers import channel_config
+from resolvers import audit, channel_config
 from resolvers.channel_config import Policy
 from resolvers.context import Context
 from resolvers.errors import bad_input, not_found
@@ -114,6 +114,7 @@ async def create(
             enabled=enabled is not False,
             categories=categories,
         )
+        await audit.record(tx, ctx, "createChannel", str(id), name)
     return ChannelPayload(row, read.secrets.get("secret"))
 
 
@@ -130,7 +131,7 @@ async def update(ctx: Context, id: str, changes: Mapping[str, Any]) -> ChannelPa
             checks = [*checks, *problems]
             values |= {"config": read.public, "secrets": _replaced(ctx, row, read.secrets)}
         refuse(checks)
-        return ChannelPayload(await db.channel.change(tx, row.id, values) if values else row)
+        return ChannelPayload(await _changed(tx, ctx, "updateChannel", row, values) if values else row)
 
 
 @allow(Role.ADMIN)
@@ -144,7 +145,8 @@ async def rotate_secret(ctx: Context, id: str) -> ChannelPayload:
         secrets = _sealed(ctx, row.id, {_SECRET: new})
         if old := row.secrets.get(_SECRET):
             secrets[_PREVIOUS] = {"box": old, "until": (row.now + GRACE).isoformat()}
-        return ChannelPayload(await db.channel.change(tx, row.id, {"secrets": secrets}), new)
+        changed = await _changed(tx, ctx, "rotateChannelSecret", row, {"secrets": secrets})
+        return ChannelPayload(changed, new)
 
 
 @allow(Role.ADMIN)
@@ -154,6 +156,7 @@ async def delete(ctx: Context, id: str) -> str:
         row = await _locked(tx, id)
         await db.delivery.cancel_waiting(tx, row.id, "The channel was deleted.")
         await db.channel.remove(tx, row.id)
+        await audit.record(tx, ctx, "deleteChannel", str(row.id), row.name)
     return str(row.id)
 
 
@@ -175,6 +178,14 @@ def _replaced(ctx: Context, row: Row, new: Mapping[str, str]) -> dict[str, Any]:
 
 def _policy(ctx: Context) -> Policy:
     return Policy(allow_http=ctx.deployment.allow_private_webhooks)
+
+
+async def _changed(tx: Transaction, ctx: Context, action: str, row: Row, values: Mapping[str, Any]) -> Row:
+    """Change a channel that is held, and record what became different."""
+    after = await db.channel.change(tx, row.id, values)
+    if names := audit.differing(row, after):
+        await audit.record(tx, ctx, action, str(row.id), after.name, names)
+    return after
 
 
 def _checks(name: str, categories: Sequence[str]) -> list[tuple[str, str | None]]:

@@ -8,6 +8,7 @@ import db.delivery
 from db.delivery import LogFilter
 from db.session import Row
 from db.types import DeliveryStatus
+from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import bad_input, not_found
 from resolvers.inputs import checked_texts, uuid_or_none, uuids
@@ -69,6 +70,7 @@ async def retry(ctx: Context, id: str) -> Row:
             raise not_found("Delivery")
         if problem := _problem(row):
             raise bad_input(("id", problem))
+        await audit.record(tx, ctx, "retryDelivery", str(row.id))
         return await (db.delivery.restart if row.status in _OVER else db.delivery.advance)(tx, row.id)
 
 

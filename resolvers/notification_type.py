@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import db.audit
 import db.inbox
 import db.notification_type
-from db.session import Row
+import db.turn
+from db.session import Row, Transaction
+from resolvers import audit
 from resolvers.context import Context
 from resolvers.inputs import Problems, in_range
 from resolvers.layers import ALL_CATEGORIES
@@ -36,7 +39,24 @@ async def upsert(ctx: Context, patches: Sequence[Mapping[str, Any]]) -> list[Row
     whole = {patch["name"]: _with_defaults(patch) for patch in patches}
     async with ctx.service_write() as tx:
         await db.inbox.add_tenant(tx)
-        return await db.notification_type.upsert(tx, whole, [default_category(name) for name in whole])
+        await db.turn.take(tx, "notification_type")
+        before = {row.name: row for row in await db.notification_type.all_of_tenant(tx)}
+        after = await db.notification_type.upsert(tx, whole, [default_category(name) for name in whole])
+        await _record(tx, ctx, before, after)
+        return after
+
+
+async def _record(tx: Transaction, ctx: Context, before: Mapping[str, Row], after: Sequence[Row]) -> None:
+    """Record each type that is new, with no names, or different, with those of what differs."""
+    differing = {
+        row.name: audit.differing(before[row.name], row) if row.name in before else [] for row in after
+    }
+    entries = [
+        audit.entry(ctx, "upsertNotificationTypes", name, None, names)
+        for name, names in differing.items()
+        if names or name not in before
+    ]
+    await db.audit.add(tx, entries)
 
 
 def _check(patches: Sequence[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ import db.inbox
 import db.recipient
 import db.removal
 from db.session import Row
+from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import not_found
 from resolvers.inputs import Problems, in_range, text_problem
@@ -55,6 +56,8 @@ async def remove(ctx: Context, id: str) -> str:
     if id and not text_problem(id):
         async with ctx.write_for(id) as tx:
             known = await db.removal.erase(tx)
+            if known:
+                await audit.record(tx, ctx, "removeRecipient", id)
     if not known:
         raise not_found("User")
     ctx.hub.revoke(ctx.caller.tenant_id)

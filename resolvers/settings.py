@@ -9,6 +9,7 @@ import db.outbox
 import db.settings
 import db.turn
 from db.settings import Settings
+from resolvers import audit
 from resolvers.context import Context
 from resolvers.inputs import refuse
 from resolvers.principal import Role
@@ -45,6 +46,8 @@ async def update(ctx: Context, changes: Mapping[str, Any]) -> SettingsPayload:
         if after != before:
             await db.inbox.add_tenant(tx)
             await db.settings.store(tx, after)
+            changed = audit.differing(before._asdict(), after._asdict())
+            await audit.record(tx, ctx, "updateSettings", changed=changed)
         if before.notifier_paused and not after.notifier_paused:
             await db.outbox.unpark(tx)
     return SettingsPayload(after, after != before)

@@ -10,6 +10,7 @@ import db.turn
 from db.session import Row, Transaction
 from db.system_template import SystemTemplate
 from db.types import TemplateKind
+from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import bad_input, forbidden, not_found
 from resolvers.inputs import MAX_ID, refuse, text_problem, uuid_or_none
@@ -66,7 +67,9 @@ async def create(ctx: Context, values: Mapping[str, Any]) -> Row:
         await db.turn.take(tx, "template")
         if await db.template.count_custom(tx) >= MAX_TEMPLATES:
             raise bad_input(("input", f"the tenant has {MAX_TEMPLATES} templates, the most there may be."))
-        return await db.template.add(tx, uuid4(), **given)
+        row = await db.template.add(tx, uuid4(), **given)
+        await audit.record(tx, ctx, "createTemplate", str(row.id), row.name)
+        return row
 
 
 @allow(Role.ADMIN)
@@ -76,7 +79,7 @@ async def update(ctx: Context, id: str, changes: Mapping[str, Any]) -> Row:
     async with ctx.write() as tx:
         row = await _own(tx, id)
         refuse(_checks(given))
-        return await db.template.change(tx, row.id, given) if given else row
+        return await _changed(tx, ctx, row, given) if given else row
 
 
 @allow(Role.ADMIN)
@@ -85,7 +88,16 @@ async def delete(ctx: Context, id: str) -> str:
     async with ctx.write() as tx:
         row = await _own(tx, id)
         await db.template.remove(tx, row.id)
+        await audit.record(tx, ctx, "deleteTemplate", str(row.id), row.name)
     return str(row.id)
+
+
+async def _changed(tx: Transaction, ctx: Context, row: Row, values: Mapping[str, Any]) -> Row:
+    """Change a template that is held, and record what became different."""
+    after = await db.template.change(tx, row.id, values)
+    if names := audit.differing(row, after):
+        await audit.record(tx, ctx, "updateTemplate", str(row.id), after.name, names)
+    return after
 
 
 async def _own(tx: Transaction, id: str) -> Row:

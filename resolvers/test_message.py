@@ -15,6 +15,7 @@ from db.draft import Copy
 from db.request import Said
 from db.session import Row, Transaction
 from db.types import DeliveryStatus, RequestStatus
+from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import not_found, rate_limited
 from resolvers.inputs import uuid_or_none
@@ -47,6 +48,7 @@ async def to_channel(ctx: Context, id: str) -> Row:
         who, name = escaped(ctx.caller.user_id), escaped(ways[0].name)
         test = await _said(tx, ctx, f"{who} sent this through the channel {name} to see whether it works.")
         (delivery,) = await _sent(tx, test, ways, None)
+        await audit.record(tx, ctx, "testChannel", id, ways[0].name)
         return delivery
 
 
@@ -61,6 +63,7 @@ async def to_all(ctx: Context) -> Sequence[Row]:
         test = await _said(
             tx, ctx, f"{who} sent this through every channel that is on to see whether they work."
         )
+        await audit.record(tx, ctx, "sendTestNotification")
         return await _sent(tx, test, ways, await _in_inbox(tx, test))
 
 

@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.errors import ErrorCode
 from schema import enums
 from schema.agent import AgentMutation
+from schema.audit import AuditQuery
 from schema.channel import ChannelMutation, ChannelQuery
 from schema.compiled import CompiledExecutor, Documents
 from schema.delivery import DeliveryMutation, DeliveryQuery
@@ -38,6 +39,7 @@ class Query(
     SettingsQuery,
     NotifyQuery,
     DeliveryQuery,
+    AuditQuery,
 ):
     """The root fields of all nouns."""
 

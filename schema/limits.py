@@ -18,10 +18,20 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    validate,
 )
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from resolvers.errors import ErrorCode
+from schema.compiled import valid
+from schema.compiled.documents import core
+from schema.pairs import pairs
+
+_MOST_ERRORS = 5
+_MOST_GUESSED = 5_000
+"""Characters of a document for whose wrong names similar ones are suggested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,8 @@ class Limits:
     """The most that one document (tokens) or one definition in it (the rest) may hold.
 
     Fragments count where they are spread, as often as they are spread. Fifty directives are far beyond what
-    people write (a few @skip and @include) and far below what hurts.
+    people write (a few @skip and @include) and far below what hurts. Pairs of fields of one name are counted
+    for the whole document; see schema.pairs.
     """
 
     max_depth: int = 16
@@ -37,6 +48,7 @@ class Limits:
     max_fields: int = 500
     max_directives: int = 50
     max_tokens: int = 2_000
+    max_pairs: int = 10_000
 
 
 class Cost(NamedTuple):
@@ -124,14 +136,21 @@ def excess(document: DocumentNode, limits: Limits) -> GraphQLError | None:
         for noun, count in cost._asdict().items():
             most: int = getattr(limits, f"max_{noun}")
             if count > most:
-                error = GraphQLError(f"The operation exceeds the limit of {noun}: {most}.", definition)
-                error.extensions = _too_complex(noun, most)
-                return error
+                return _exceeded(noun, most, definition)
+    if pairs(document) > limits.max_pairs:
+        return _exceeded("pairs", limits.max_pairs)
     return None
 
 
+def _exceeded(noun: str, most: int, definition: ExecutableDefinitionNode | None = None) -> GraphQLError:
+    what = "pairs of fields of one name" if noun == "pairs" else noun
+    error = GraphQLError(f"The operation exceeds the limit of {what}: {most}.", definition)
+    error.extensions = _too_complex(noun, most)
+    return error
+
+
 class QueryLimits(SchemaExtension):
-    """Refuse what is over the limits, before validation.
+    """Refuse what is over the limits, before validation; name five mistakes at most.
 
     A factory is what Strawberry wants: `extensions=[functools.partial(QueryLimits, Limits())]`.
     """
@@ -157,12 +176,24 @@ class QueryLimits(SchemaExtension):
                 error.extensions = _too_complex("depth", self.limits.max_depth)
 
     def on_validate(self) -> Iterator[None]:
-        """Set the error ahead of validation: Strawberry then skips the rules."""
-        document = self.execution_context.graphql_document
-        error = document and excess(document, self.limits)
-        if error:
-            self.execution_context.pre_execution_errors = [error]
+        """Set the errors ahead of Strawberry, which then validates no more."""
+        context = self.execution_context
+        document = context.graphql_document
+        if (
+            document
+            and not context.pre_execution_errors
+            and valid(context.schema, context.query or "") is None
+        ):
+            error = excess(document, self.limits)
+            context.pre_execution_errors = [error] if error else self._mistakes(document)
         yield
+
+    def _mistakes(self, document: DocumentNode) -> list[GraphQLError] | None:
+        """Validate as Strawberry would, but stop sooner: to guess what each wrong name meant is slow."""
+        context = self.execution_context
+        rules = (*context.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+        hide = len(context.query or "") > _MOST_GUESSED
+        return validate(core(context.schema), document, rules, max_errors=_MOST_ERRORS, hide_suggestions=hide)
 
 
 def _too_complex(noun: str, most: int) -> dict[str, str | int]:

@@ -22,7 +22,6 @@ from graphql import (
     build_schema,
     get_named_type,
     is_composite_type,
-    is_leaf_type,
     is_required_argument,
     is_required_input_field,
 )
@@ -50,7 +49,10 @@ _SCALARS: dict[str, Any] = {
 
 
 # What inputs want that their types do not say: one of each group, and no more than one.
-_ONE_OF = {"NotifyInput": (("recipients", "everyone"), ("title", "template"))}
+_ONE_OF = {
+    "NotifyInput": (("recipients", "everyone"), ("title", "template")),
+    "PreferenceInput": (("category", "template"),),
+}
 
 
 def roles_in(description: str | None) -> frozenset[Role]:
@@ -117,72 +119,58 @@ class RootField:
             if is_required_argument(argument)
         }
 
-    def call(self, arguments: dict[str, Any], depth: int = 0) -> Call:
-        """Return a call of it that selects what can be selected `depth` levels deep."""
+    @property
+    def is_composite(self) -> bool:
+        """Whether something must be selected of what it returns."""
+        return is_composite_type(get_named_type(self.field.type))
+
+    def call(self, arguments: dict[str, Any], selection: str = "{ __typename }") -> Call:
+        """Return a call of it that selects this, if there is something to select."""
         used: dict[str, GraphQLArgument] = {name: self.field.args[name] for name in arguments}
         declared = ", ".join(f"${name}: {argument.type}" for name, argument in used.items())
         given = ", ".join(f"{name}: ${name}" for name in used)
         return Call(
             f"{self.type.lower()}{f'({declared})' if declared else ''} "
-            f"{{ {self.name}{f'({given})' if given else ''} {_selection(self.field.type, depth)} }}",
+            f"{{ {self.name}{f'({given})' if given else ''} {selection if self.is_composite else ''} }}",
             arguments,
         )
 
-    def with_id(self, path: Path, id: str, depth: int = 2) -> Call:
-        """Return a minimal call of it that has an id at a path."""
-        arguments = self.required
-        argument = self.field.args[str(path[0])]
-        arguments[str(path[0])] = _placed(argument.type, arguments.get(str(path[0])), path[1:], id)
-        return self.call(arguments, depth)
+    def placed(self, path: Path, value: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments with a value at a path; what is missing on the way is minimal."""
+        name = str(path[0])
+        type = self.field.args[name].type
+        return arguments | {name: _placed(type, arguments.get(name), path[1:], value)}
 
-    def id_paths(self) -> Iterator[Path]:
-        """Yield where its arguments take ids."""
+    def leaves(self) -> Iterator[tuple[Path, Any]]:
+        """Yield where its arguments take values, each with the type of what stands there."""
         for name, argument in self.field.args.items():
-            yield from _id_paths(argument.type, (name,), ())
+            yield from _leaves(argument.type, (name,), ())
 
 
-def _selection(type: Any, depth: int) -> str:
-    named = get_named_type(type)
-    if not is_composite_type(named):
-        return ""
-    names = ["__typename"]
-    # Cursors spell the tenant, so they are never the same in two.
-    fields = {name: it for name, it in getattr(named, "fields", {}).items() if "ursor" not in name}
-    for name, field in fields.items():
-        if any(is_required_argument(argument) for argument in field.args.values()):
-            continue
-        if is_leaf_type(get_named_type(field.type)):
-            names += [name] if depth else []
-        elif depth > 1:
-            names.append(f"{name} {_selection(field.type, depth - 1)}")
-    return f"{{ {' '.join(names)} }}"
-
-
-def _placed(type: Any, value: Any, path: Path, id: str) -> Any:
-    """Return a value of a type with the id at a path; what is missing on the way is minimal."""
+def _placed(type: Any, value: Any, path: Path, leaf: Any) -> Any:
     if isinstance(type, GraphQLNonNull):
-        return _placed(type.of_type, value, path, id)
+        return _placed(type.of_type, value, path, leaf)
     if not path:
-        return id
+        return leaf
     value = minimal(type) if value is None else value
     if isinstance(type, GraphQLList):
-        return [_placed(type.of_type, value[0], path[1:], id)]
+        return [_placed(type.of_type, value[0], path[1:], leaf)]
     name = str(path[0])
     others = {other for group in _ONE_OF.get(type.name, ()) if name in group for other in group} - {name}
     value = {other: it for other, it in value.items() if other not in others}
-    return value | {name: _placed(type.fields[name].type, value.get(name), path[1:], id)}
+    return value | {name: _placed(type.fields[name].type, value.get(name), path[1:], leaf)}
 
 
-def _id_paths(type: Any, path: Path, inside: tuple[str, ...]) -> Iterator[Path]:
+def _leaves(type: Any, path: Path, inside: tuple[str, ...]) -> Iterator[tuple[Path, Any]]:
     if isinstance(type, GraphQLNonNull):
-        yield from _id_paths(type.of_type, path, inside)
+        yield from _leaves(type.of_type, path, inside)
     elif isinstance(type, GraphQLList):
-        yield from _id_paths(type.of_type, (*path, 0), inside)
-    elif isinstance(type, GraphQLInputObjectType) and type.name not in inside:
+        yield from _leaves(type.of_type, (*path, 0), inside)
+    elif not isinstance(type, GraphQLInputObjectType):
+        yield path, type
+    elif type.name not in inside:
         for name, field in type.fields.items():
-            yield from _id_paths(field.type, (*path, name), (*inside, type.name))
-    elif isinstance(type, GraphQLScalarType) and type.name == "ID":
-        yield path
+            yield from _leaves(field.type, (*path, name), (*inside, type.name))
 
 
 def root_fields() -> list[RootField]:

@@ -49,6 +49,8 @@ class Soak(NamedTuple):
 SOAKS = (
     Soak("tests.schema.compiled.soak"),
     Soak("tests.db.soak_bounded"),
+    Soak("tests.db.soak_context", usual="20000", full="100000"),
+    Soak("tests.isolation.soak", usual="300", full="1000"),
     Soak("tests.delivery.soak"),
     Soak("tests.faults.soak"),
     Soak("tests.tocsin.upgrades"),

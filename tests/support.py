@@ -90,7 +90,7 @@ def test_settings(urls: Urls, data_dir: Path, **changes: Any) -> Settings:
         database_url=SecretStr(urls.server),
         owner_database_url=SecretStr(urls.owner),
         jwt_secret=SecretStr(SECRET),
-        **changes,
+        **{"rate_limit": 0} | changes,
     )
 
 

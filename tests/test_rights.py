@@ -1,16 +1,10 @@
-"""Each root field lets in whom its description names, and nobody learns of what is not theirs.
-
-Driven by the schema: a field, an argument or an input that somebody adds is called here without a new line.
-"""
+"""Each root field lets in whom its description names: driven by the schema, so a new one is called here too."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import orjson
@@ -18,11 +12,10 @@ import pytest
 
 from db.tables import metadata
 from resolvers.principal import Role
-from tests.rights import Call, Path, RootField, page, roles_in, root_fields
+from tests.rights import Call, RootField, page, roles_in, root_fields
 from tests.support import Api, Urls
 
 FIELDS = root_fields()
-IDS = [(field, path) for field in FIELDS for path in field.id_paths()]
 Sql = Any
 
 
@@ -132,136 +125,3 @@ async def test_who_is_let_in(
             caller.id,
             codes,
         )
-
-
-# -- ids that are not the caller's -------------------------------------------------------------------------
-
-_SEEDS = {
-    "recipient": "insert into tocsin.recipient (tenant_id, id) values ($1, $2::uuid::text)",
-    "template": (
-        "insert into tocsin.template (tenant_id, id, name, title_template, body_template) "
-        "values ($1, $2, 'A template', 'Hello', 'World')"
-    ),
-    "channel": "insert into tocsin.channel (tenant_id, id, kind, name) values ($1, $2, 'IN_APP', 'A way')",
-    "notification": (
-        "insert into tocsin.notification (tenant_id, id, user_id, type, category, title, body, unread_seq) "
-        "values ($1, $2, 'ada', 'build.done', 'build', 'A build', '', 1)"
-    ),
-    "mark": (
-        "insert into tocsin.mark (tenant_id, id, user_id, after_seq, through_seq) "
-        "values ($1, $2, 'ada', -1, 0)"
-    ),
-    "request": (
-        "insert into tocsin.request (tenant_id, id, caller, status, recipient_ids, type, title) "
-        "values ($1, $2, 'ada', 'DONE', array['ada'], 'build.done', 'A build')"
-    ),
-    "delivery": (
-        "insert into tocsin.delivery (tenant_id, id, request_id, user_id, notification_id, channel_id) "
-        "select $1, $2, (select id from tocsin.request where tenant_id = $1 limit 1), user_id, id, "
-        "(select id from tocsin.channel where tenant_id = $1 limit 1) "
-        "from tocsin.notification where tenant_id = $1 and user_id = 'ada' limit 1"
-    ),
-    "due": "insert into tocsin.due (tenant_id, id) values ($1, $2)",
-    "preference": (
-        "insert into tocsin.preference (tenant_id, id, user_id, category, enabled) "
-        "values ($1, $2, 'ada', 'build', true)"
-    ),
-    "agent": (
-        "insert into tocsin.agent (tenant_id, id, name, key_prefix, key_hash) "
-        "values ($1, $2, 'An agent', $2::uuid::text, '')"
-    ),
-}
-
-
-async def _twin(api: Api, sql: Sql) -> tuple[str, dict[str, str]]:
-    """Make a tenant with one object of each kind, ada's where it is somebody's; return it and their ids."""
-    tenant = f"twin-{uuid4().hex[:12]}"
-    (neighbours,) = await api.user(tenant, "grace").receive("Grace's own")
-    await api.user(tenant, "ada").receive("A build")
-    ids = {kind: str(uuid4()) for kind in _SEEDS}
-    for kind, id in ids.items():
-        await sql.execute(_SEEDS[kind], tenant, id)
-    return tenant, ids | {"neighbours": neighbours}
-
-
-def test_there_is_a_seed_for_each_kind_of_object() -> None:
-    """A table whose rows have ids of their own has one to try as a foreign id."""
-    kinds = {table.name for table in metadata.tables.values() if {"tenant_id", "id"} <= set(table.c.keys())}
-    assert _SEEDS.keys() == kinds
-
-
-def _shown(answer: bytes, asked: str) -> str:
-    """Return an answer without the id asked for and, if it is no refusal, without new ids and instants."""
-    text = answer.decode().replace(asked, "ASKED")
-    if _codes(answer):
-        return text
-    text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{32}\b", "ID", text)
-    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "INSTANT", text)
-
-
-@dataclass(frozen=True)
-class Worlds:
-    """Two tenants that are alike to ask in, and the ids of a third one's objects."""
-
-    homes: tuple[str, str]
-    neighbours: str
-    foreign: dict[str, str]
-
-
-@pytest.fixture
-async def worlds(api: Api, sql: Sql) -> Worlds:
-    """Make the tenants: both homes are asked the same, so what calls leave behind is in both."""
-    (one, ids), (two, _ids), (_away, foreign) = [await _twin(api, sql) for _ in range(3)]
-    del foreign["neighbours"]
-    return Worlds((one, two), ids["neighbours"], foreign)
-
-
-@pytest.mark.parametrize("role", list(Role))
-@pytest.mark.parametrize(
-    ("field", "path"), IDS, ids=[f"{field}-{'.'.join(map(str, path))}" for field, path in IDS]
-)
-async def test_a_foreign_id_is_an_absent_one(
-    api: Api, worlds: Worlds, field: RootField, path: Path, role: Role
-) -> None:
-    """Whatever a foreign object is, its id is answered like one that does not exist, whoever asks."""
-    kinds = dict(worlds.foreign)
-    if role is not Role.ADMIN:
-        kinds["neighbours"] = worlds.neighbours
-    pairs = [(id, str(uuid4())) for id in kinds.values()]
-    tokens = [api.token(home, "ada", role) for home in worlds.homes]
-    # Only events may be silent. Whatever else comes at once is waited for, however busy the machine is.
-    patience = 1 if field.name == "inboxEvents" and role in field.roles else 10
-
-    async def ask(ids: tuple[str, str]) -> list[bytes]:
-        calls = [field.with_id(path, id) for id in ids]
-        return [
-            await _ask(api, token, field, call, patience) for token, call in zip(tokens, calls, strict=True)
-        ]
-
-    if field.type == "Subscription":
-        found = await asyncio.gather(*map(ask, pairs))
-    else:
-        found = [await ask(ids) for ids in pairs]
-    for kind, ids, answers in zip(kinds, pairs, found, strict=True):
-        assert {"INTERNAL", "GRAPHQL_VALIDATION_FAILED"}.isdisjoint(_codes(answers[0])), kind
-        foreign, absent = (_shown(answer, id) for answer, id in zip(answers, ids, strict=True))
-        assert foreign == absent, kind
-
-
-@pytest.mark.parametrize(
-    "field", [it for it in FIELDS if it.type == "Query" and "id" in it.field.args], ids=str
-)
-async def test_an_own_id_is_found(api: Api, sql: Sql, field: RootField) -> None:
-    """The same calls find what is the caller's, so what is compared above is no failure of another kind."""
-    home, ids = await _twin(api, sql)
-    token = api.token(home, "ada", Role.ADMIN)
-    answers = [await _ask(api, token, field, field.with_id(("id",), id)) for id in ids.values()]
-    assert sum(_codes(answer) == [] for answer in answers) == 1
-
-
-async def test_a_notify_of_an_own_template_is_done(api: Api, sql: Sql) -> None:
-    """What inputs want beside what their types say is in these calls too."""
-    home, ids = await _twin(api, sql)
-    (notify,) = [field for field in FIELDS if field.name == "notify"]
-    call = notify.with_id(("input", "template"), ids["template"])
-    assert _codes(await _ask(api, api.token(home, "ada", Role.ADMIN), notify, call)) == []

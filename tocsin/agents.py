@@ -10,14 +10,18 @@ import db.agent
 from db.session import OUTAGE, Database, Scope
 from live.hub import Hub
 from resolvers.agent_key import AgentKey
-from resolvers.errors import unauthenticated
+from resolvers.errors import rate_limited, unauthenticated
 from resolvers.principal import Principal, Role
 from tocsin.auth import chosen_tenant
+from tocsin.budget import Budgets
 from tocsin.recent import Recent
 
 VERIFIED_SECONDS = 5
 TOUCH_SECONDS = 60
 _SIZE = 10_000
+KNOWN_SECONDS = 3_600
+FAILURES_A_MINUTE = 600
+"""Lookups of keys that turn out to be none. More are not looked up; keys that were good here lately still are."""
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _NO_HASH = bytes(32)
 _log = logging.getLogger(__name__)
@@ -26,32 +30,47 @@ _log = logging.getLogger(__name__)
 class AgentKeys:
     """Verifies keys; one per process. A verified key is remembered for 5 s, a refused one not at all.
 
-    A wrong, revoked or foreign key and one of an unknown tenant each cost one read and one comparison.
+    A wrong, revoked or foreign key and one of an unknown tenant each cost one read and one comparison. There is no
+    caller to hold to account for them, and behind a proxy no address either: the process pays from one budget.
     """
 
     def __init__(self, database: Database, hub: Hub) -> None:
         self._database = database
         # By hash, so that looking one up takes the same time however much of a key was guessed.
         self._verified = Recent[bytes, Principal](VERIFIED_SECONDS, _SIZE, lambda: hub.revision)
+        self._known = Recent[bytes, bool](KNOWN_SECONDS, _SIZE)
+        self._failures = Budgets[None](FAILURES_A_MINUTE)
         self._touched = Recent[tuple[str, str], bool](TOUCH_SECONDS, _SIZE)
         self._touches: set[asyncio.Task[None]] = set()
 
     async def principal(self, text: str, tenant: str | None) -> Principal:
-        """Return whose key it is; UNAUTHENTICATED, always the same, or FORBIDDEN for a foreign tenant."""
+        """Return whose key it is; UNAUTHENTICATED, always the same, or FORBIDDEN for a foreign tenant.
+
+        RATE_LIMITED if this process has seen too many wrong keys, unless this one was right within the hour.
+        """
         key = sha256(text.encode(errors="replace")).digest()
         principal = self._verified.get(key)
         if principal is None:
             stamp = self._verified.stamp()
-            principal = await self._verify(text)
+            principal = await self._verify(text, known=self._known.get(key) is not None)
             self._verified.put(key, principal, stamp)
+            self._known.put(key, True, self._known.stamp())
         chosen_tenant(frozenset({principal.tenant_id}), tenant)
         self._touch(principal)
         return principal
 
-    async def _verify(self, text: str) -> Principal:
+    async def _verify(self, text: str, *, known: bool) -> Principal:
         key = AgentKey.parse(text)
         if key is None:
             raise unauthenticated()
+        if not known and (seconds := self._failures.spend(None, 1)):
+            raise rate_limited("Too many keys were wrong.", seconds)
+        principal = await self._look_up(key)
+        if not known:
+            self._failures.give_back(None, 1)
+        return principal
+
+    async def _look_up(self, key: AgentKey) -> Principal:
         row = await db.agent.by_prefix(self._database.reader(Scope(key.tenant_id, None)), key.prefix)
         if not key.opens(row.key_hash or _NO_HASH):
             raise unauthenticated()

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
+from strawberry.extensions import DisableIntrospection
 
 import db.inbox
 from db.migrate import is_current
@@ -22,6 +23,7 @@ from resolvers.reads import Reads
 from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
+from tocsin import logs, metrics
 from tocsin.access import Access
 from tocsin.auth import Authenticator
 from tocsin.connection import OperationScope
@@ -33,6 +35,7 @@ from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.notice import notice
 from tocsin.protocols import HttpProtocol, WebSocketProtocol
+from tocsin.rates import Rates
 from tocsin.roles import require_safe_role
 from tocsin.settings import Settings
 from tocsin.trusted import trust
@@ -71,6 +74,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._tokens = Authenticator(settings)
         self._deployment = Deployment(secret_vault(settings), settings.allow_private_webhooks)
+        self.rates = Rates(settings.rate_limit)
         self._stops = False
 
     async def authenticate(self, token: str, tenant: str | None) -> Principal:
@@ -116,7 +120,7 @@ class Server:
         """Hold the database and the hub open; refuse a role that could get around row level security."""
         async with AsyncExitStack() as stack:
             database_url = url(settings.database_url)
-            self.hub = await stack.enter_async_context(open_hub(settings))
+            self.hub = await stack.enter_async_context(open_hub(settings, self.rates.heard))
             self.database = await stack.enter_async_context(
                 open_database(database_url, size=settings.database_pool_size, on_commit=self.hub.announce)
             )
@@ -124,6 +128,8 @@ class Server:
             self.reads = Reads(self.database)
             sweeping = asyncio.create_task(keep_sweeping(self.hub, self._places))
             stack.callback(sweeping.cancel)
+            telling = asyncio.create_task(self.rates.keep_telling(self.hub))
+            stack.callback(telling.cancel)
             self.access = Access(self._tokens, self.database, self.hub)
             stack.push_async_callback(self.access.close)
             yield
@@ -144,7 +150,14 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with server.running(settings, login_too=login_too):
             task = asyncio.ensure_future(alongside(server.database)) if alongside else None
-            with frozen_survivors(), notice(settings.drain_seconds, server.stop):
+            read = functools.partial(
+                metrics.of_server, server.hub, server.database, lambda: endpoint.seats.taken_by_all
+            )
+            with (
+                metrics.exposed(settings, read),
+                frozen_survivors(),
+                notice(settings.drain_seconds, server.stop),
+            ):
                 yield
             if task:
                 task.cancel()
@@ -169,7 +182,8 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         max_fields=settings.max_fields,
         max_tokens=settings.max_tokens,
     )
-    schema = build([OperationScope, functools.partial(QueryLimits, limits)])
+    hidden = [] if settings.introspection else [DisableIntrospection]
+    schema = build([OperationScope, functools.partial(QueryLimits, limits), *hidden])
     found = settings.trusted_documents
     trusted = {"settle": trust(found, schema, limits).settle} if found else {}
     return GraphQLEndpoint(
@@ -178,9 +192,11 @@ def _endpoint(settings: Settings, server: Server) -> GraphQLEndpoint:
         **trusted,
         authenticate=server.authenticate,
         lost=server.lost,
+        rates=server.rates,
         new_operation=server.operation,
         ide=_GRAPHIQL / "index.html" if settings.graphiql else None,
         ide_policy=_PAGE_POLICY,
+        observe=metrics.observe if settings.metrics_port else None,
     )
 
 
@@ -213,9 +229,12 @@ def server_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
         "server_header": False,
         "access_log": False,
         "log_level": "warning",
+        "log_config": None,
     }
 
 
 def from_environment() -> FastAPI:
     """Return the application for settings from the environment alone; what each worker process calls."""
-    return create_app(Settings())
+    settings = Settings()
+    logs.configure(settings)
+    return create_app(settings)

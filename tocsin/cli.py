@@ -4,7 +4,6 @@ What only some commands need is imported there: GraphQL and the web framework ta
 """
 
 import asyncio
-import logging
 import os
 import re
 import signal
@@ -68,8 +67,8 @@ def dev(
     """Run everything on this machine: Postgres, migrations, a demo, the server and GraphiQL."""
     from tocsin import dev as development  # noqa: PLC0415
 
-    with plain_errors():
-        development.run(Settings(), port=port, demo=demo)
+    with plain_errors(), _logging(Settings()) as settings:
+        development.run(settings, port=port, demo=demo)
 
 
 @app.command()
@@ -83,7 +82,7 @@ def serve(
 
     from tocsin.app import create_app, server_options  # noqa: PLC0415
 
-    with plain_errors(), environment(Settings()) as settings:
+    with plain_errors(), _logging(Settings()) as logged, environment(logged) as settings:
         Authenticator(settings)
         secret_vault(settings)
         application = create_app(settings)
@@ -108,10 +107,10 @@ def worker() -> None:
 
     Several may run at once.
     """
-    _log_to_stderr()
     with (
         plain_errors(),
-        environment(Settings()) as settings,
+        _logging(Settings()) as logged,
+        environment(logged) as settings,
         asyncio.Runner(loop_factory=auto_loop_factory()) as runner,  # the loop that servers have, too
     ):
         runner.run(run_until_signal(settings))
@@ -122,8 +121,7 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Write what was counted.")] = False,
 ) -> None:
     """Compare each inbox's counters with its rows; the exit code is 1 if some differ and are left so."""
-    _log_to_stderr()
-    with plain_errors(), environment(Settings()) as settings:
+    with plain_errors(), _logging(Settings()) as logged, environment(logged) as settings:
         found = asyncio.run(_reconcile(settings, repair=repair))
     typer.echo(f"{found} counters differed{', all are mended' if found and repair else ''}.")
     if found and not repair:
@@ -135,8 +133,13 @@ async def _reconcile(settings: Settings, *, repair: bool) -> int:
         return len(await reconciling.run(database, repair=repair))
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+@contextmanager
+def _logging(settings: Settings) -> Iterator[Settings]:
+    """Log as the settings say."""
+    from tocsin import logs  # noqa: PLC0415
+
+    logs.configure(settings)
+    yield settings
 
 
 @app.command()

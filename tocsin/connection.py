@@ -1,7 +1,7 @@
 """Who is connected, and the fresh context that each of its operations gets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -14,9 +14,7 @@ from strawberry.fastapi import BaseContext
 from resolvers.errors import ErrorCode, TocsinError, bad_input, forbidden, unauthenticated
 from resolvers.principal import Principal
 from tocsin import limits
-from tocsin.errors import (
-    public,
-)
+from tocsin.errors import payload, public
 
 Authenticate = Callable[[str, str | None], Awaitable[Principal]]
 NewOperation = Callable[[Principal | None], Any]
@@ -36,14 +34,24 @@ def seconds_left(principal: Principal) -> float:
 class Connection(BaseContext):
     """Lives as long as a request or a socket; what resolvers see is made anew for each operation."""
 
-    def __init__(self, new_operation: NewOperation, lost: Lost = never, idle_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        new_operation: NewOperation,
+        lost: Lost = never,
+        idle_seconds: float = 60,
+        *,
+        suggest: bool = True,
+    ) -> None:
         super().__init__()
         self.principal: Principal | None = None
         self.idle_seconds = idle_seconds
+        self.operation_type, self.code = "none", "OK"
+        """Of a request: what it asked for, as far as that is known, and what came of it."""
         self.seat = ExitStack()
         """What a socket gives back when it ends."""
         self._new_operation = new_operation
         self._lost = lost
+        self._suggest = suggest
 
     @property
     def request_id(self) -> str:
@@ -53,6 +61,14 @@ class Connection(BaseContext):
     def operation(self) -> Any:
         """Return a fresh context: what one operation has loaded must not be seen by the next."""
         return self._new_operation(self.principal)
+
+    def payload(self, data: Any, errors: Sequence[GraphQLError] | None) -> dict[str, Any]:
+        """Return a GraphQL response."""
+        return payload(data, self.public(errors or ()), self.request_id)
+
+    def public(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
+        """Return errors as clients may see them."""
+        return [public(error, self.request_id, suggest=self._suggest) for error in errors]
 
     async def ended(self, principal: Principal) -> TocsinError:
         """Return, when there is none any more, why: UNAUTHENTICATED at expiry, FORBIDDEN if taken away."""
@@ -95,7 +111,7 @@ class OperationScope(SchemaExtension):
     def on_stream_result(self, result: Any) -> Iterator[None]:
         """Mask the errors of a `next` or `error` message."""
         if self.connection and result.errors:
-            result.errors = [public(error, self.connection.request_id) for error in result.errors]
+            result.errors = self.connection.public(result.errors)
         yield
 
 

@@ -40,6 +40,8 @@ _COERCION = re.compile(
     r"Variable '\$|Variable values are nested|Too many errors processing variables|Argument '\w+' (of|has)|"
     r"Must provide (an )?operation|Unknown operation named"
 )
+# Names of the schema that resemble the wrong one, always at the end.
+_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 # It also repeats values that it could not take, and there may be a secret in them.
 _ECHO = re.compile(r"[,;]? [Ff]ound(: | (Block)?String ).*|(?<=cannot represent )(.*value): .*", re.DOTALL)
 
@@ -118,8 +120,11 @@ def expected(error: Exception, request_id: str) -> TocsinError:
     return TocsinError(ErrorCode.INTERNAL, "Internal error.", requestId=request_id)
 
 
-def public(error: GraphQLError, request_id: str) -> GraphQLError:
-    """Return the error as clients may see it, at the same location and path; twice is as good as once."""
+def public(error: GraphQLError, request_id: str, *, suggest: bool = True) -> GraphQLError:
+    """Return the error as clients may see it, at the same location and path; twice is as good as once.
+
+    suggest: whether it may say which names were perhaps meant.
+    """
     if isinstance(error, PublicError):
         return error
     cause: Exception = error
@@ -127,9 +132,10 @@ def public(error: GraphQLError, request_id: str) -> GraphQLError:
         cause = cause.original_error
     code = _code_before_execution(error, cause)
     shown = None if code else expected(cause, request_id)
+    said = str(shown) if shown else _ECHO.sub(r"\3", error.message)
     extensions = shown.extensions if shown else {"code": code, **(error.extensions or {})}
     return PublicError(
-        str(shown) if shown else _ECHO.sub(r"\3", error.message),
+        said if shown or suggest else _SUGGESTION.sub("", said),
         error.nodes,
         error.source,
         error.positions,
@@ -178,6 +184,8 @@ def refuse(error: TocsinError, accept: Accept) -> Response:
     headers = dict(error.headers) if isinstance(error, StatusError) else {}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"
+    if "retryAfter" in error.extensions:
+        headers["Retry-After"] = str(error.extensions["retryAfter"])
     body = {"errors": [{"message": str(error), "extensions": dict(error.extensions)}]}
     return _response(status, body, accept, headers)
 

@@ -7,6 +7,7 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any, cast
 
 import orjson
@@ -26,7 +27,8 @@ from strawberry.types.unset import UNSET
 
 from resolvers.errors import bad_input, forbidden
 from resolvers.principal import Principal
-from tocsin import limits
+from schema.price import Prices
+from tocsin import limits, logs
 from tocsin.connection import (
     Authenticate,
     Connection,
@@ -42,16 +44,19 @@ from tocsin.errors import (
     Accept,
     StatusError,
     expected,
-    payload,
     quieten_strawberry,
     refuse,
     respond,
 )
 from tocsin.operation import execute
+from tocsin.rates import Rates
 from tocsin.seats import Seats
 from tocsin.settings import Settings
 from tocsin.socket import Socket, SocketAdapter
 from tocsin.stream import EventStream
+
+Observe = Callable[[str, str, float], None]
+"""Told of a request that was answered: its operation's type, its outcome, and how many seconds it took."""
 
 
 class GraphQLEndpoint(GraphQLRouter[Connection, None]):
@@ -60,9 +65,9 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
     `authenticate` takes a token and the wanted tenant, and returns a Principal or raises a TocsinError: HTTP
     401, 403 or 400, on a socket 4401 or 4403. It is awaited once per request or connection_init, and not at
     all without a token: fields that need a principal refuse themselves. `lost` returns when a principal's
-    access is taken away; then sockets close with 4403 and streams end. `settle` finds the documents of which a
-    client gives the id. `new_operation` makes what resolvers
-    find in `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
+    access is taken away; then sockets close with 4403 and streams end. `rates` says who may ask for how much.
+    `settle` finds the documents of which a client gives the id. `new_operation` makes what resolvers find in
+    `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
     """
 
     graphql_transport_ws_handler_class = Socket
@@ -76,9 +81,11 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         authenticate: Authenticate,
         new_operation: NewOperation,
         lost: Lost = never,
+        rates: Rates | None = None,
         settle: limits.Settle = lambda parameters: parameters,
         ide: Path | None = None,
         ide_policy: str = "default-src 'self'",
+        observe: Observe | None = None,
     ) -> None:
         if OperationScope not in schema.extensions:
             raise ValueError("The schema needs the OperationScope extension.")
@@ -94,11 +101,16 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
-        self._serve_plainly(lambda: Connection(new_operation, lost, settings.idle_timeout_seconds))
-        self._seats = Seats(settings.max_sockets_per_user)
+        idle, suggest = settings.idle_timeout_seconds, settings.introspection
+        self._serve_plainly(lambda: Connection(new_operation, lost, idle, suggest=suggest))
+        self._observe = observe
+        self.seats = Seats(settings.max_sockets_per_user)
         self._authenticate = authenticate
+        self._rates = rates or Rates(0)
+        self._prices = Prices(schema)
         self.settle = settle
         self._cookie = settings.auth_cookie
+        self._allow_get = settings.allow_get
         self._ide = ide.read_bytes() if ide else None
         self._ide_policy = ide_policy
 
@@ -112,6 +124,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         async def serve(request: Any) -> Any:
             connection = connect()
             connection.request = request
+            logs.about(connection)
             return await self.run(request, connection)
 
         route = Route("/graphql", serve, methods=["GET", "POST"], include_in_schema=False)
@@ -127,21 +140,35 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         """Answer a request, or serve a socket until it closes."""
         if self.is_websocket_request(request):
             return await super().run(request, context, root_value)
+        if self._observe is None:
+            return await self._run(request, context)
+        began = perf_counter()
+        response = await self._run(request, context)
+        self._observe(context.operation_type, context.code, perf_counter() - began)
+        return response
+
+    async def _run(self, request: Request, connection: Connection) -> Response:
         accept = Accept.of(request.headers.get("accept"))
         try:
-            return await self._answer(request, context, accept)
+            return await self._answer(request, connection, accept)
         except Exception as error:  # noqa: BLE001 - the last chance to answer in GraphQL's shape
-            return refuse(expected(error, context.request_id), accept)
+            refusal = expected(error, connection.request_id)
+            connection.code = refusal.code.value
+            return refuse(refusal, accept)
 
     async def _answer(self, request: Request, connection: Connection, accept: Accept) -> Response:
         if request.method == "HEAD":  # which Starlette lets in with GET
             raise StatusError(405, "Ask with GET or POST.", {"Allow": "GET, POST"})
         if request.method == "GET" and accept.page and (self._ide or "query" not in request.query_params):
             return self._page()
+        if request.method == "GET" and not self._allow_get:
+            raise StatusError(405, "Ask with POST.", {"Allow": "POST"})
         if not accept.json and not accept.events:
             raise StatusError(406, "The answer is JSON or an event stream.")
         connection.principal = await self._principal_of(request)
         asked = await limits.read_request(request, self.settle)
+        logs.about(connection, asked.operation_name)
+        self.charge(connection, asked)
         allowed = (
             {OperationType.QUERY}
             if request.method == "GET"
@@ -160,6 +187,11 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             raise StatusError(406, "A subscription needs Accept: text/event-stream, or a WebSocket.")
         return await self._stream(asked, connection, {OperationType.SUBSCRIPTION}, accept)
 
+    def charge(self, connection: Connection, asked: GraphQLRequestData) -> None:
+        """Have an operation paid for by its caller, or raise RATE_LIMITED."""
+        text, variables, name = asked.query or "", asked.variables, asked.operation_name
+        self._rates.charge(self._prices, connection.principal, text, variables, name)
+
     def _page(self) -> Response:
         if self._ide is None:
             raise StatusError(404, "There is no page here.")
@@ -175,7 +207,10 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         accept: Accept,
     ) -> Response:
         result = await execute(self.schema, asked, connection, allowed)
-        return respond(payload(result.data, result.errors, connection.request_id), accept)
+        body = connection.payload(result.data, result.errors)
+        if "errors" in body:
+            connection.code = body["errors"][0]["extensions"]["code"]
+        return respond(body, accept)
 
     async def _stream(
         self,
@@ -184,6 +219,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         allowed: Collection[OperationType],
         accept: Accept,
     ) -> Response:
+        connection.operation_type = OperationType.SUBSCRIPTION.value
         results = await self.schema.stream(
             asked.query,
             variable_values=asked.variables,
@@ -192,7 +228,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_operation_types=allowed,
         )
 
-        return EventStream(results, connection, self._seats, accept)
+        return EventStream(results, connection, self.seats, accept)
 
     async def _principal_of(self, request: Request) -> Principal | None:
         found = from_headers(request, self._cookie)
@@ -208,7 +244,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         if found.ambient and not self._is_trusted(socket):
             raise forbidden("A cookie is accepted only from a page of this origin.")
         principal = await self._admit(found)
-        context.seat.enter_context(self._seats.taken(principal))
+        context.seat.enter_context(self.seats.taken(principal))
         context.principal = principal
         return UNSET
 

@@ -2,15 +2,18 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from live.hub import Hub
+from live.hub import Heard, Hub
 from live.nats import nats_hub
 from live.postgres import postgres_hub
 from tocsin.environment import url
 from tocsin.settings import Settings
 
 
-def open_hub(settings: Settings) -> AbstractAsyncContextManager[Hub]:
-    """Run a hub over NATS if TOCSIN_HUB is set, else over LISTEN on the database of whole settings."""
+def open_hub(settings: Settings, heard: Heard | None = None) -> AbstractAsyncContextManager[Hub]:
+    """Run a hub over NATS if TOCSIN_HUB is set, else over LISTEN on the database of whole settings.
+
+    heard: takes the notes of other processes.
+    """
     if settings.hub is not None:
-        return nats_hub(settings.hub.get_secret_value())
-    return postgres_hub(url(settings.database_url))
+        return nats_hub(settings.hub.get_secret_value(), heard)
+    return postgres_hub(url(settings.database_url), heard)

@@ -16,13 +16,15 @@ from strawberry.http import GraphQLRequestData
 from strawberry.http.parse_content_type import parse_content_type
 from strawberry.http.websocket_origin import normalize_allowed_origins
 
-from resolvers.errors import bad_input
+from resolvers.errors import ErrorCode, TocsinError, bad_input
 from tocsin.errors import JSON, Accept, StatusError, refuse
 from tocsin.settings import Settings
 
 Settle = Callable[[Any], Any]
 """Puts the text of a document where a client gave only its id; see tocsin.trusted."""
 
+MAX_CHARACTERS = 100_000
+"""Of a document: graphql-core's lexer looks at each, in Python, before it counts a token."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -179,9 +181,17 @@ def as_operation(parameters: Any) -> GraphQLRequestData:
     if not isinstance(name, str | None):
         wrong.append(("operationName", "must be a string or null"))
     if not isinstance(query, str) or not query:
+        query = ""
         wrong.append(("query", "must be a GraphQL document"))
     if wrong:
         raise bad_input(*wrong)
+    if len(query) > MAX_CHARACTERS:
+        raise TocsinError(
+            ErrorCode.QUERY_TOO_COMPLEX,
+            f"The operation exceeds the limit of characters: {MAX_CHARACTERS}.",
+            limit="maxCharacters",
+            max=MAX_CHARACTERS,
+        )
     return GraphQLRequestData(query, parameters.get("variables"), name, parameters.get("extensions"))
 
 

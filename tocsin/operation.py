@@ -23,24 +23,28 @@ async def execute(
     """
     document = compiled.valid(schema, asked.query or "")
     if document is None:
-        return await schema.execute(
+        result = await schema.execute(
             asked.query,
             variable_values=asked.variables,
             context_value=connection,
             operation_name=asked.operation_name,
             allowed_operation_types=allowed,
         )
-    _require_allowed(document, asked.operation_name, allowed)
+        if document := compiled.valid(schema, asked.query or ""):
+            connection.operation_type = get_operation_type(document, asked.operation_name).value
+        return result
+    connection.operation_type = _allowed(document, asked.operation_name, allowed).value
     if error := mistake(document, asked.query or "", asked.variables, asked.operation_name):
         return ExecutionResult(None, [error])
     context = connection.operation()
     return await compiled.execute(schema, document, asked.variables, context, asked.operation_name)
 
 
-def _require_allowed(document: DocumentNode, name: str | None, allowed: Collection[OperationType]) -> None:
+def _allowed(document: DocumentNode, name: str | None, allowed: Collection[OperationType]) -> OperationType:
     try:
         type = get_operation_type(document, name)
     except RuntimeError as error:
         raise CannotGetOperationTypeError(name) from error
     if type not in allowed:
         raise InvalidOperationTypeError(type)
+    return type

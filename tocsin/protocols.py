@@ -18,6 +18,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 PATIENCE_SECONDS = 20.0
 """Who takes nothing of what waits for him for this long, or for at most twice as long, is dropped."""
 
+REQUEST_SECONDS = 15.0
+"""Whose request is not whole after this long, or at most twice as long, is answered with 408 and closed."""
+
 RETURN_WITHIN_MS = 2_000
 """Clients that are sent away come back spread over this time."""
 
@@ -25,6 +28,7 @@ _UNSENT_BYTES = 16_384
 _SERVICE_RESTART = 1012  # RFC 6455 7.4.2 and IANA's registry
 _GOODBYE_SECONDS = 5.0
 _LEAVING = "leaving"
+_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 def leaving(state: MutableMapping[str, Any]) -> "asyncio.Future[None]":
@@ -92,15 +96,53 @@ class _Patient(asyncio.Protocol):
 
 
 class HttpProtocol(_Patient, HttpToolsProtocol):
-    """HTTP; when the server shuts down, event streams hear of it."""
+    """HTTP; requests come soon, and when the server shuts down event streams hear of it."""
+
+    _began: float | None = None
+    _next_check: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Have something to say goodbye by before the first request gets its copy of the state."""
         super().connection_made(transport)
         leaving(self.app_state)
+        self._began = self.loop.time()
+        self._check_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Note when a request began."""
+        self._began = self.loop.time()
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that a request is whole."""
+        self._began = None
+        super().on_message_complete()
+
+    def _check_later(self) -> None:
+        # One timer a connection, and not one a request: these would cost each of them some microseconds.
+        self._next_check = self.loop.call_later(REQUEST_SECONDS, self._check)
+
+    def _check(self) -> None:
+        if self._began is None or self.loop.time() < self._began + REQUEST_SECONDS:
+            self._check_later()
+            return
+        if not (self.cycle and self.cycle.response_started and not self.cycle.response_complete):
+            self.transport.write(_TIMEOUT)
+        self.transport.close()
+
+    def _expect_nothing(self) -> None:
+        if self._next_check:
+            self._next_check.cancel()
+            self._next_check = None
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, and let go of the parser, or the two keep each other alive."""
+        self._expect_nothing()
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]
 

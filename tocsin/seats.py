@@ -19,6 +19,11 @@ class Seats:
         """Return how many users have one."""
         return len(self._taken)
 
+    @property
+    def taken_by_all(self) -> int:
+        """How many seats are taken."""
+        return sum([*self._taken.values()])
+
     @contextmanager
     def taken(self, principal: Principal | None) -> Iterator[None]:
         """Hold a seat in the block, or raise RATE_LIMITED; who is nobody needs none and gets no data."""

@@ -130,13 +130,35 @@ class Settings(BaseSettings):
     event_days: int = Field(
         7, ge=1, le=365, description="Days that events stay in the log; a subscription can resume as long."
     )
+    audit_days: int = Field(365, ge=1, le=3650, description="Days that entries of the audit log stay.")
     cleanup_minutes: int = Field(
         60, ge=1, le=1440, description="Minutes between cleanups: what is too old leaves the database."
     )
 
+    log_format: Literal["json", "text"] | None = Field(
+        None, description="json or text. Unset: text on a terminal, else json, a line an object."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port for Prometheus's /metrics; each process takes the first free one from here on. Unset: "
+        "none.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that /metrics listens on.")
+
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )
+    introspection: bool = Field(
+        True,
+        description="Answer questions about the schema, and say in errors which name may have been meant.",
+    )
+    allow_get: bool = Field(True, description="Answer queries, and streams, that are asked for with GET.")
     graphiql: bool = Field(True, description="Serve GraphiQL to browsers at /graphql.")
 
     trusted_documents: Path | None = Field(
@@ -150,6 +172,12 @@ class Settings(BaseSettings):
     max_depth: int = Field(16, ge=1, description="Nesting of fields in an operation, fragments expanded.")
     max_aliases: int = Field(30, ge=0, description="Aliased fields in an operation, fragments expanded.")
     max_fields: int = Field(500, ge=1, description="Fields in an operation, fragments expanded.")
+    rate_limit: int = Field(
+        30_000,
+        ge=0,
+        description="Points that each user or agent may spend in a minute, at all servers together; see "
+        "docs/how-to/limits.md for what costs how many. 0: no limit.",
+    )
     init_timeout_seconds: int = Field(10, ge=1, description="Time a WebSocket has to send connection_init.")
     idle_timeout_seconds: float = Field(
         60, gt=0, description="Time a WebSocket may stay open while no operation runs on it."

@@ -11,7 +11,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 
 from resolvers.errors import ErrorCode, TocsinError
 from resolvers.principal import Principal
-from tocsin import limits
+from tocsin import limits, logs
 from tocsin.connection import Connection
 from tocsin.errors import (
     encode,
@@ -80,7 +80,9 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
     async def _subscribe(self, message: dict[str, Any]) -> None:
         try:
             payload = cast(Any, self.view).settle(message.get("payload"))
-            limits.as_operation(payload)
+            asked = limits.as_operation(payload)
+            if self.connection_acknowledged:  # else it is refused
+                cast(Any, self.view).charge(self.context, asked)
         except TocsinError as error:
             await self._refuse(message["id"], error)
             return
@@ -89,6 +91,7 @@ class Socket(BaseGraphQLTransportWSHandler[Connection, None]):
             full = TocsinError(ErrorCode.RATE_LIMITED, f"At most {limit} operations at a time.")
             await self._refuse(message["id"], full)
         else:
+            logs.about(self.context, payload.get("operationName"))  # its task begins with this
             await super().handle_message(cast(Any, {**message, "payload": payload}))
 
     async def _refuse(self, id: str, error: TocsinError) -> None:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.errors import TocsinError
 from tocsin.connection import Connection
-from tocsin.errors import EVENT_STREAM, Accept, PublicError, encode, payload, refuse
+from tocsin.errors import EVENT_STREAM, Accept, PublicError, encode, refuse
 from tocsin.protocols import leaving, return_after
 from tocsin.seats import Seats
 
@@ -79,7 +79,7 @@ class EventStream(Response):
         return asyncio.create_task(self._connection.ended(principal))
 
     def _next(self, data: Any, errors: Any) -> str:
-        body = encode(payload(data, errors, self._connection.request_id)).decode()
+        body = encode(self._connection.payload(data, errors)).decode()
         return f"event: next\r\ndata: {body}\r\n\r\n"
 
 

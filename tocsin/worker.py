@@ -12,6 +12,7 @@ from delivery import cleanup
 from delivery.dispatcher import Dispatcher, Pace
 from delivery.worker import Job, work
 from live.hub import Hub
+from tocsin import metrics
 from tocsin.environment import url
 from tocsin.hubs import open_hub
 from tocsin.keys import ConfigurationError, secret_vault
@@ -52,7 +53,8 @@ def jobs(settings: Settings) -> list[Job]:
     """Return what the worker does from time to time."""
 
     async def clean_up(database: Database) -> None:
-        await cleanup.run(database, settings.event_days, settings.delivery_days)
+        days = cleanup.Days(settings.event_days, settings.delivery_days, settings.audit_days)
+        await cleanup.run(database, days)
 
     return [Job("cleanup", settings.cleanup_minutes * 60, clean_up)]
 
@@ -74,7 +76,11 @@ async def run(settings: Settings, *, login_too: bool = True) -> None:
         open_senders(settings) as senders,
         _hub_and_database(settings, login_too=login_too) as (hub, database),
     ):
-        with hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter:
+        loop = asyncio.get_running_loop()
+        with (
+            hub.register(OUTBOX.tenant_id, OUTBOX.user_id) as waiter,
+            metrics.exposed(settings, lambda: metrics.of_worker(hub, database, loop)),
+        ):
             dispatcher = Dispatcher(database, senders, secret_vault(settings), how, waiter)
             async with asyncio.TaskGroup() as group:
                 group.create_task(work(database, jobs(settings)))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tests.db.support import HOST, PERSONAL, SERVICE, SHARED, WORK, Connection
+from tests.db.support import AUDIT, HOST, PERSONAL, SERVICE, SHARED, WORK, Connection
 
 EXEMPT = ("alembic_version", "tenant")
 ROLES = ("tocsin_app", "tocsin_worker")
@@ -42,6 +42,7 @@ _APP, _WORKER = ROLES
 POLICIES: Mapping[tuple[str, str], Policy] = {
     **{(table, "isolation"): Policy(_OWNED, _OWNED) for table in PERSONAL},
     **{(table, "isolation"): Policy(_IN_TENANT, _IN_TENANT) for table in SHARED},
+    ("audit", "isolation"): Policy(_BY_SERVICE, _IN_TENANT),
     ("request", "isolation"): Policy(_BY_SERVICE, _BY_SERVICE, (_APP, _WORKER)),
     ("request", "own_select"): Policy(_SAID_TO_ONE, None, (_APP,), "SELECT"),
     ("request", "own_delete"): Policy(_SAID_TO_ONE, None, (_APP,), "DELETE"),
@@ -65,6 +66,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "tenant": "INSERT SELECT",
         "agent": _WRITE,
         "attempt": _WRITE,
+        "audit": "INSERT SELECT",
         "channel": _ALL,
         "delivery": _ALL,
         "due": _ALL,
@@ -85,6 +87,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         "alembic_version": _READ,
         "tenant": "INSERT SELECT",
         **dict.fromkeys((*PERSONAL, *SHARED, *SERVICE, *WORK), _ALL),
+        "audit": "DELETE SELECT",
     },
     HOST_ROLE: {
         "host": _READ,
@@ -108,7 +111,7 @@ async def _tables(connection: Connection) -> list[str]:
         "select relname, relrowsecurity, relforcerowsecurity from pg_class"
         " where relnamespace = 'tocsin'::regnamespace and relkind in ('r', 'p', 'f', 'm')"
     )
-    known = {*PERSONAL, *SHARED, *SERVICE, *WORK, *HOST, *EXEMPT}
+    known = {*PERSONAL, *SHARED, *SERVICE, *AUDIT, *WORK, *HOST, *EXEMPT}
     found = {row["relname"] for row in rows}
     guarded = [row for row in rows if row["relname"] not in EXEMPT]
     return [
@@ -181,7 +184,8 @@ async def _roles(connection: Connection) -> list[str]:
 
 async def _objects(connection: Connection) -> list[str]:
     views = await connection.fetch(
-        "select relname from pg_class where relkind = 'v' and relnamespace = 'tocsin'::regnamespace"
+        "select relname from pg_class join pg_namespace n on n.oid = relnamespace where relkind = 'v'"
+        " and nspname not in ('pg_catalog', 'information_schema')"
         " and not coalesce(reloptions, '{}') && array['security_invoker=true', 'security_invoker=on']"
     )
     functions = await connection.fetch(
@@ -203,7 +207,7 @@ async def _keys(connection: Connection) -> list[str]:
         select indexrelid::regclass::text as name, attname as first from pg_index
         join pg_class c on c.oid = indrelid
         left join pg_attribute a on a.attrelid = indrelid and attnum = indkey[0]
-        where indisunique and c.relnamespace = 'tocsin'::regnamespace and c.relname <> all($1)
+        where (indisunique or indisexclusion) and c.relnamespace = 'tocsin'::regnamespace and c.relname <> all($1)
         """,
         list(EXEMPT),
     )

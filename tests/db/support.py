@@ -20,6 +20,8 @@ SHARED = (
 )
 # What a notify said: the service's, but for what was said to one user alone.
 SERVICE = ("request",)
+# What admins changed: anybody of the tenant adds, the service alone reads, nobody changes it.
+AUDIT = ("audit",)
 # What workers have to do: ids only, of all tenants.
 WORK = ("due",)
 # Which roles of a host application may notify for which tenant: the owner's to write.
@@ -36,6 +38,7 @@ _OF_TENANT = (
     "channel (tenant_id, id, kind, name) select tenant, shared, 'SLACK', mark",
     "agent (tenant_id, id, name, key_prefix, key_hash) select tenant, shared, mark, 'a', 'a'",
     "settings (tenant_id) select tenant",
+    "audit (tenant_id, id, admin, action, subject) select tenant, shared, 'ada', 'a', mark",
     (
         "request (tenant_id, id, caller, type, title, recipient_ids)"
         " select tenant, shared, 'a', 'a', mark, array['ada', 'grace']"

@@ -1,15 +1,13 @@
 """The one door: a context never outlives its transaction, whatever happens to tasks and backends."""
 
 import asyncio
-import random
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, insert, literal, select
+from sqlalchemy import ColumnElement, Text, bindparam, func, insert, literal, select
 
 from db.draft import Draft, create
 from db.inbox import head
@@ -17,142 +15,27 @@ from db.safety import unsafe_role
 from db.session import Database, Hint, Scope, Transaction, open_database
 from db.statement import TENANT_ID, USER_ID, Read, Write
 from db.tables import notification
-from tests.db.support import Connection, holders
+from tests.db.storm import CONTEXT, EACH, EVERYTHING, HAPPENS, Chaos, fill
+from tests.db.support import Connection
 from tests.support import Urls, draft, provision
-
-TENANTS, TASKS, STEPS = 50, 200, 25
-EACH = 2
-# No predicate of the application's own: whatever separates these rows is the database.
-_OWNER: list[ColumnElement[Any]] = [notification.c.tenant_id, notification.c.user_id]
-EVERYTHING = Read(select(*_OWNER))
-SLOW = Read(select(*_OWNER, func.pg_sleep(0.02)))
-BROKEN = Write(select(literal(1) / bindparam("zero", type_=Integer)))
-CONTEXT = "select current_setting('tocsin.tenant', true), current_setting('tocsin.actor', true)"
-
-
-def _scopes() -> list[Scope]:
-    return [Scope(f"pool-{n}", user) for n in range(TENANTS) for user in ("ada", "grace")]
 
 
 @pytest.fixture(scope="module")
 async def filled(urls: Urls) -> Urls:
     """Fifty tenants with two users each, and as many rows for each user."""
-    async with open_database(urls.server) as database:
-        for n in range(TENANTS):
-            async with database.transaction(Scope(f"pool-{n}", None)) as tx:
-                await create(tx, [draft(user) for user in ("ada", "grace") for _ in range(EACH)])
+    await fill(urls.server)
     return urls
-
-
-class Chaos:
-    """Tasks that share one connection, of which any may fail at any moment."""
-
-    def __init__(self, database: Database, superuser: Connection, seed: int) -> None:
-        self.database, self.superuser = database, superuser
-        self.random = random.Random(seed)
-        self.seen: Counter[str] = Counter()
-        self.wrong: list[Any] = []
-
-    def _check(self, scope: Scope, rows: list[Any]) -> None:
-        self.seen["statements"] += 1
-        if [(row.tenant_id, row.user_id) for row in rows] != [(scope.tenant_id, scope.user_id)] * EACH:
-            self.wrong.append((scope, rows))
-
-    async def read(self, scope: Scope) -> None:
-        """Read in a round trip of its own."""
-        self._check(scope, await self.database.reader(scope).fetch(EVERYTHING))
-
-    async def slow(self, scope: Scope) -> None:
-        """Read what takes so long that the time limit may strike in the middle."""
-        self._check(scope, await self.database.reader(scope).fetch(SLOW))
-
-    async def transact(self, scope: Scope) -> None:
-        """Read within a transaction, with other tasks' turns in between."""
-        async with self.database.transaction(scope) as tx:
-            self._check(scope, await tx.fetch(EVERYTHING))
-            await asyncio.sleep(0)
-            self._check(scope, await tx.fetch(EVERYTHING))
-
-    async def fail(self, scope: Scope) -> None:
-        """Fail in Python or in the database, within a transaction."""
-        async with self.database.transaction(scope) as tx:
-            self._check(scope, await tx.fetch(EVERYTHING))
-            if self.random.random() < 0.5:
-                raise ZeroDivisionError
-            await tx.fetch(BROKEN, zero=0)
-
-    async def look(self, _scope: Scope) -> None:
-        """Look at what the connection brings back from whoever used it last."""
-        async with self.database.pool.acquire() as connection:
-            self.seen["looks"] += 1
-            if any(value for value in await connection.fetchrow(CONTEXT) or ()):
-                self.wrong.append("a context was left behind")
-
-    async def kill(self, _scope: Scope) -> None:
-        """Kill the one backend, whoever is using it."""
-        connection = holders(self.database)[0]._con
-        if connection is not None and not connection.is_closed():
-            self.seen["kills"] += await self.superuser.fetchval(
-                "select count(*) from pg_terminate_backend($1)", connection.get_server_pid()
-            )
-
-    async def step(self, scope: Scope) -> None:
-        """Do one thing, sometimes with too little time for it."""
-        weights = {self.read: 60, self.slow: 1, self.transact: 12, self.fail: 8, self.look: 12}
-        do = self.random.choices([*weights], [*weights.values()])[0]
-        limit = 0.001 * self.random.randrange(400) if self.random.random() < 0.25 else 30
-        try:
-            async with asyncio.timeout(limit):
-                await do(scope)
-        except (
-            TimeoutError,
-            ZeroDivisionError,
-            OSError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,  # between a killed backend's last words and the end of its socket
-        ) as error:
-            self.seen[type(error).__name__] += 1
-
-    async def run(self, scope: Scope) -> None:
-        """Take a task's steps; a cancellation from outside ends it."""
-        for _ in range(STEPS):
-            await self.step(scope)
-
-    async def cancel_some(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Cancel tasks and kill the backend every now and then until all are done."""
-        while any(not task.done() for task in tasks):
-            await asyncio.sleep(0.1)
-            # Bounded, so that a slow machine does not cancel them all before they have done something.
-            if self.seen["cancelled"] < 60:
-                await self.kill(Scope("", None))
-                for task in self.random.sample(tasks, 4):
-                    self.seen["cancelled"] += task.cancel()
 
 
 async def test_no_task_sees_another_tenant_on_one_connection(filled: Urls, superuser: Connection) -> None:
     """200 tasks of 50 tenants, one connection, failures of every kind: 0 wrong rows, no context left."""
-    async with open_database(filled.server, size=1) as database:
-        chaos = Chaos(database, superuser, seed=17)
-        scopes = _scopes()
-        tasks = [asyncio.create_task(chaos.run(scopes[n % len(scopes)])) for n in range(TASKS)]
-        async with asyncio.timeout(60):
-            await chaos.cancel_some(tasks)
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await chaos.step(scopes[0])
-        assert chaos.wrong == []
-        errors = [task.exception() for task in tasks if not task.cancelled()]
-    assert errors == [None] * len(errors)
+    async with open_database(filled.server, size=1) as database, asyncio.timeout(60):
+        chaos = Chaos(database, superuser, statements=2_000, seed=17)
+        assert await chaos.storm() == []
+    assert chaos.wrong == []
     # That the storm was one.
-    assert chaos.seen["statements"] > 2_000
-    for happened in (
-        "cancelled",
-        "kills",
-        "TimeoutError",
-        "ZeroDivisionError",
-        "DivisionByZeroError",
-        "looks",
-    ):
+    assert chaos.seen["statements"] >= 2_000
+    for happened in HAPPENS:
         assert chaos.seen[happened] > 0, chaos.seen
 
 

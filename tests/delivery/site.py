@@ -163,7 +163,12 @@ class Client:
 
     def __init__(self, site: Site, addresses: Sequence[str], http: httpx.AsyncClient) -> None:
         self._site, self._http, self._addresses = site, http, list(addresses)
-        self.retries = 0
+        self.troubles: list[str] = []
+
+    @property
+    def retries(self) -> int:
+        """How often a call was tried again."""
+        return len(self.troubles)
 
     def headers(self, tenant: str, role: Role) -> dict[str, str]:
         """Return the headers of a call."""
@@ -183,14 +188,15 @@ class Client:
                     headers=headers,
                 )
                 body = answer.json()
-            except (httpx.TransportError, ValueError):
+            except (httpx.TransportError, ValueError) as error:
+                self.troubles.append(repr(error))
                 self._addresses.append(self._addresses.pop(0))
             else:
                 codes = {error["extensions"]["code"] for error in body.get("errors", ())}
                 if not codes:
                     return body["data"]
                 assert codes == {"UNAVAILABLE"}, body
-            self.retries += 1
+                self.troubles.append(str(body["errors"]))
             await asyncio.sleep(_PATIENCE_SECONDS)
 
     async def open_tenant(self, tenant: str, kinds: Sequence[str], query: str = "") -> None:

@@ -17,6 +17,7 @@ from tests.delivery.support import Eye
 from tests.support import Api, Urls
 
 OTHER = "another-tenant"
+DAYS = cleanup.Days(events=7, deliveries=30, audit=365)
 
 
 # -- purge -------------------------------------------------------------------------------------------------
@@ -341,6 +342,26 @@ async def test_the_worker_cannot_get_around_row_level_security(
     assert await eye.count("notification", tenant) == 1
 
 
+# -- the audit log ------------------------------------------------------------------------------------------
+
+
+async def test_the_audit_log_keeps_its_days(worker: Database, eye: Eye, tenant: str) -> None:
+    """Entries of 366 days ago go, of this tenant alone; those of 364 days ago stay."""
+    tenants = [tenant, f"{tenant}-{OTHER}"]
+    for name in tenants:
+        await eye.sql.execute("insert into tocsin.tenant values ($1) on conflict do nothing", name)
+        for days in (364, 366, 1000):
+            await eye.sql.execute(
+                "insert into tocsin.audit (tenant_id, id, admin, action, created_at)"
+                " values ($1, gen_random_uuid(), 'root', 'a', now() - make_interval(days => $2))",
+                name,
+                days,
+            )
+    assert await cleanup.drop_audit(worker, tenant, 365) == 2
+    assert await cleanup.drop_audit(worker, tenant, 365) == 0
+    assert [await eye.count("audit", name) for name in tenants] == [1, 3]
+
+
 # -- all of it ---------------------------------------------------------------------------------------------
 
 
@@ -350,8 +371,8 @@ async def test_a_cleanup_reports_all_it_did_and_then_nothing(own_urls: Urls, own
         await own_eye.deleted(tenant, "ada", 2, days=91)
         await _log(own_eye, tenant, "SENT", "FAILED", "PENDING", days=31)
     async with open_database(own_urls.server, role=WORKER_ROLE) as database:
-        assert await cleanup.run(database, 7, 30) == cleanup.Report(purged=4, deliveries=4, requests=4)
-        assert await cleanup.run(database, 7, 30) == cleanup.Report()
+        assert await cleanup.run(database, DAYS) == cleanup.Report(purged=4, deliveries=4, requests=4)
+        assert await cleanup.run(database, DAYS) == cleanup.Report()
 
 
 async def test_a_broken_tenant_stops_no_other(
@@ -372,6 +393,6 @@ async def test_a_broken_tenant_stops_no_other(
     )
     await own_eye.sql.execute("update tocsin.inbox set total = 1, unread = 1 where tenant_id = 'b-sound'")
     async with open_database(own_urls.server, role=WORKER_ROLE) as database:
-        report = await cleanup.run(database, 7, 30)
+        report = await cleanup.run(database, DAYS)
     assert report == cleanup.Report(purged=2, expired=1, drifts=1)
     assert "cleanup of tenant a-broken ended early" in caplog.text

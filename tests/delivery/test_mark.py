@@ -68,8 +68,8 @@ async def test_a_mark_whose_work_was_dropped(shop: Shop) -> None:
     tenant, ada = await _marked(shop, 3)
     await shop.eye.sql.execute("delete from tocsin.due where tenant_id = $1", tenant.id)
     async with _unseen(shop, tenant, ada):
-        assert (await cleanup.run(shop.worker, 7, 30)).marks == 1
-        assert (await cleanup.run(shop.worker, 7, 30)).marks == 0
+        assert (await cleanup.run(shop.worker, cleanup.Days(7, 30, 365))).marks == 1
+        assert (await cleanup.run(shop.worker, cleanup.Days(7, 30, 365))).marks == 0
         async with shop.working(Recorder()):
             await tenant.settled()
     assert await _settled(shop, tenant) == 3

@@ -55,6 +55,7 @@ MANAGED = {
     "removeRecipient": "mutation($id: ID!) { removeRecipient(id: $id) }",
     "createAgent": 'mutation { createAgent(name: "a") { key } }',
     "revokeAgent": "mutation($id: ID!) { revokeAgent(id: $id) { id } }",
+    "auditLog": "query($id: ID!) { auditLog(filter: {subject: $id}) { totalCount nodes { id } } }",
     "deliveries": "query($id: ID!) { deliveries(filter: {notification: $id}) { nodes { id } } }",
     "explainDelivery": 'query($id: ID!) { explainDelivery(user: $id, type: "a") { outcome } }',
     "retryDelivery": "mutation($id: ID!) { retryDelivery(id: $id) { id } }",

@@ -37,6 +37,10 @@ async def everything(urls: Urls, tenant: str) -> dict[str, list[Any]]:
     return found
 
 
+LEFT = {"inbox", "removal", "audit"}
+"""Where there still is something of who was removed: that they were, and by whom."""
+
+
 def of_user(stored: dict[str, list[Any]], user: str) -> dict[str, list[Any]]:
     """Return the rows that say something of a user, whatever the column is called, or of nobody else."""
     found = {}
@@ -76,7 +80,7 @@ async def next_second() -> None:
 
 
 async def test_nothing_is_left(admin: Api.User, ada: Api.User, grace: Api.User, urls: Urls) -> None:
-    """In no table is there a row of the user but the empty inbox and the removal; others keep theirs."""
+    """In no table is there a row of the user but the empty inbox and that they were removed."""
     ids = await furnish(ada)
     await furnish(grace)
     before = await everything(urls, admin.tenant)
@@ -93,7 +97,7 @@ async def test_nothing_is_left(admin: Api.User, ada: Api.User, grace: Api.User, 
     assert await admin.data(REMOVE, id="ada") == {"removeRecipient": "ada"}
     after = await everything(urls, admin.tenant)
     left = of_user(after, "ada")
-    assert set(left) == {"inbox", "removal"}
+    assert set(left) == LEFT
     (inbox,) = left["inbox"]
     counters = ("seq", "total", "unread", "dismissed", "dismissed_unread")
     assert (inbox["epoch"], tuple(inbox[name] for name in counters)) == (2, EMPTY)
@@ -123,7 +127,7 @@ async def test_what_was_said_to_others_too_stays(admin: Api.User, grace: Api.Use
     assert in_order(after["request"]) == in_order(before["request"])[1:]
     assert after["delivery"] == [row for row in before["delivery"] if row["user_id"] == "grace"]
     assert [row["user_id"] for row in after["notification"]] == ["grace", "grace"]
-    assert set(of_user(after, "ada")) == {"inbox", "removal"}
+    assert set(of_user(after, "ada")) == LEFT
 
 
 async def test_a_namesake_in_another_tenant_stays(
@@ -149,7 +153,7 @@ async def test_whoever_left_a_trace_is_known(admin: Api.User, ada: Api.User, url
         async with ada.api.database.transaction(Scope(ada.tenant, "ada")) as tx:
             await db.preference.add(tx, "ada", uuid4(), category="*", enabled=False)
     assert await admin.data(REMOVE, id="ada") == {"removeRecipient": "ada"}
-    assert set(of_user(await everything(urls, admin.tenant), "ada")) == {"inbox", "removal"}
+    assert set(of_user(await everything(urls, admin.tenant), "ada")) == LEFT
 
 
 async def test_the_unknown_are_not_found(admin: Api.User, stranger: Api.User, urls: Urls) -> None:
@@ -262,7 +266,7 @@ async def test_removing_amid_writes(admin: Api.User, ada: Api.User, grace: Api.U
             await asyncio.gather(*sessions)
     assert set(codes) <= {"UNAUTHENTICATED", "INVALID_NOTIFICATION_IDS"}
     stored = await everything(urls, ada.tenant)
-    assert set(of_user(stored, "ada")) == {"inbox", "removal"}
+    assert set(of_user(stored, "ada")) == LEFT
     assert of_user(stored, "grace") == before
 
 

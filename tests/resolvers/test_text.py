@@ -1,6 +1,8 @@
 """Titles and bodies: as written, as plain text, and as HTML that does nothing."""
 
+import html
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -193,3 +195,31 @@ def test_what_is_escaped_is_shown_as_it_is(words: str) -> None:
     """Markup, entities and lists included; only white space is one space."""
     assert text.body(text.escaped(words), TextFormat.PLAINTEXT) == words
     assert text.body(text.escaped(f" \n{words}\n\n- x"), TextFormat.PLAINTEXT) == f"{words} - x"
+
+
+_SIGNS = ["[", "![", "*a ", "_a_ ", "# a\n", "a\n\n", "[a](", "`a", "> a\n", "- a\n", "&", "<", "*_"]
+
+
+@pytest.mark.parametrize("sign", _SIGNS)
+def test_markdown_that_takes_long_is_shown_as_it_is(sign: str) -> None:
+    """64 KiB of any sign of markup, in each format, for less than 50 ms of CPU; and nothing of it is lost."""
+    markdown = (sign * 65_536)[:65_536]
+    start = time.process_time()
+    page, plain = text.body(markdown, HTML), text.body(markdown, PLAIN)
+    assert time.process_time() - start < 0.05
+    assert plain == markdown
+    assert html.unescape(page) == f"<pre>{markdown}</pre>\n"
+
+
+@pytest.mark.parametrize("sign", _SIGNS)
+def test_markdown_with_three_thousand_signs_is_rendered_soon(sign: str) -> None:
+    """The last that is rendered takes less than 50 ms, too."""
+    signs = sum(not it.isalnum() and it != " " for it in sign)
+    markdown = sign * (text.MOST_SIGNS // signs)
+    best = 1.0
+    for _ in range(5):
+        start = time.process_time()
+        page = text.body(markdown, HTML)
+        best = min(best, time.process_time() - start)
+    assert not page.startswith("<pre>")
+    assert best < 0.05

@@ -140,6 +140,7 @@ class Tocsin:
             "PYTHONPATH": str(self.code),
             "PYTHONPYCACHEPREFIX": str(ROOT / ".pytest_cache" / "pycache"),
             "COLUMNS": "300",
+            "TOCSIN_RATE_LIMIT": "0",
             "TOCSIN_DATA_DIR": str(self.data_dir),
             **{f"TOCSIN_{name.upper()}": value for name, value in self.settings.items()},
         }

@@ -51,10 +51,15 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "drain_seconds": "77.5",
         "public_url": "https://tocsin.example/inbox",
         "apprise_services": '["discord"]',
+        "introspection": "false",
+        "allow_get": "false",
         "graphiql": "false",
         "allow_private_webhooks": "true",
         "max_body_bytes": "4096",
         "max_message_bytes": "4096",
+        "log_format": "json",
+        "log_level": "error",
+        "metrics_port": "7777",
     }.get(name, "77" if isinstance(getattr(Settings(), name), int | float) else "a text")
     monkeypatch.setenv(variable(name), text)
     changed = Settings().model_dump()

@@ -79,11 +79,10 @@ def check_out(commit: str, folder: Path) -> Path:
 class Version:
     """A server and a worker of one version, and a client that calls them and tries nothing again."""
 
-    def __init__(self, site: Site, tocsin: Tocsin, running: Running, worker: Running) -> None:
-        self._processes = running, worker
+    def __init__(self, tocsin: Tocsin, processes: Sequence[Running], client: Client) -> None:
         self.tocsin = tocsin
-        self._http = httpx.AsyncClient(timeout=20)
-        self.client = Client(site, [running.url], self._http)
+        self._processes = processes
+        self.client = client
         self.over = asyncio.Event()
         self.asked = 0
 
@@ -111,8 +110,7 @@ class Version:
             await self.ask(Role.USER, _MARK)
 
     async def end(self) -> list[int]:
-        """Let the client finish, then send SIGTERM to both; return their exit codes."""
-        await self._http.aclose()
+        """Send SIGTERM to both; return their exit codes."""
         return [await asyncio.to_thread(it.end) for it in self._processes]
 
 
@@ -122,7 +120,8 @@ async def _version(site: Site, code: Path) -> AsyncIterator[Version]:
     async with AsyncExitStack() as stack:
         running = stack.enter_context(tocsin.serve())
         worker = stack.enter_context(tocsin.start("worker"))
-        yield Version(site, tocsin, running, worker)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
+        yield Version(tocsin, [running, worker], Client(site, [running.url], http))
 
 
 async def roll(site: Site, it: Upgrade, seconds: float) -> list[Measure]:
@@ -151,6 +150,7 @@ async def roll(site: Site, it: Upgrade, seconds: float) -> list[Measure]:
     return [
         Measure("requests", old.asked + new.asked),
         Measure("failed requests", old.client.retries + new.client.retries, 0),
+        *(Measure(f"failed request {it}", 1, 0) for it in old.client.troubles + new.client.troubles),
         Measure("old processes that did not end by themselves", sum(map(bool, codes)), 0),
         Measure("counters that differ from their rows", counted.code, 0),
         *await audit(site, keys, 0, KINDS),
