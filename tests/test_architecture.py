@@ -264,7 +264,10 @@ def test_time_is_the_databases() -> None:
         if isinstance(node, ast.Attribute)
         and (node.attr in {"utcnow", "today"} or ast.unparse(node) in {"time.time", "datetime.now"})
     }
-    assert found == {"delivery/http.py", "delivery/webhook.py", "tocsin/auth.py", "tocsin/connection.py"}
+    assert found == {
+        *("delivery/http.py", "delivery/metrics.py", "delivery/webhook.py"),
+        *("tocsin/auth.py", "tocsin/connection.py"),
+    }
 
 
 def test_no_file_is_too_long() -> None:
