@@ -256,7 +256,7 @@ def test_the_pool_is_used_in_db_only() -> None:
 
 
 def test_time_is_the_databases() -> None:
-    """A host's clock may go wrong: only tokens, signatures and Retry-After without a Date go by it."""
+    """A host's clock may go wrong: only tokens, signatures, a metric and Retry-After without a Date go by it."""
     found = {
         path
         for path, tree in _everything()
