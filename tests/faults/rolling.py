@@ -93,11 +93,11 @@ class Caller:
                 return
 
 
-async def rolling_restart(site: Site, rounds: int, *words: str) -> list[Measure]:
-    """End each of two servers and two workers so many times under load, and start them again; words: options."""
+async def rolling_restart(site: Site, rounds: int) -> list[Measure]:
+    """End each of two servers and two workers so many times under load, and start them again."""
     ports = [free_port() for _ in range(2)]
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    servers = [Command(site, "serve", "--port", str(it), *words) for it in ports]
+    servers = [Command(site, "serve", "--port", str(it)) for it in ports]
     workers = [Command(site, "worker") for _ in range(2)]
     codes: list[int] = []
     async with open_client(site, addresses[:1]) as client, AsyncExitStack() as stack:

@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
 
@@ -165,10 +164,10 @@ async def _skewed(folder: Path, superuser_url: str) -> list[Measure]:
             return await skewed(site, 200)
 
 
-async def _rolling(folder: Path, superuser_url: str, words: Sequence[str] = ()) -> list[Measure]:
+async def _rolling(folder: Path, superuser_url: str) -> list[Measure]:
     async with provision(superuser_url) as urls:
         with deployed(urls, folder, drain_seconds="1") as site:
-            return await rolling_restart(site, 3, *words)
+            return await rolling_restart(site, 3)
 
 
 SCENARIOS: dict[str, tuple[str, Callable[[Path, str], Awaitable[list[Measure]]]]] = {
@@ -176,7 +175,6 @@ SCENARIOS: dict[str, tuple[str, Callable[[Path, str], Awaitable[list[Measure]]]]
     "disk-full": ("The disk of Postgres full for 30 s under calls, reads and deliveries", _disk_full),
     "skew": ("A server and a worker an hour ahead, others an hour behind, 200 calls to each", _skewed),
     "rolling": ("Two servers and two workers ended with SIGTERM under load, three times each", _rolling),
-    "rolling-workers": ("The same with `serve --workers 2`", partial(_rolling, words=("--workers", "2"))),
 }
 
 

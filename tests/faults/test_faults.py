@@ -70,10 +70,9 @@ async def test_a_token_lasts_by_the_clock_of_the_server(own_urls: Urls, tmp_path
     assert ahead == [False, False, True]
 
 
-@pytest.mark.parametrize("words", [(), ("--workers", "2")])
-async def test_a_rolling_restart(words: tuple[str, ...], own_urls: Urls, tmp_path: Path) -> None:
+async def test_a_rolling_restart(own_urls: Urls, tmp_path: Path) -> None:
     """With a second of notice no call that was sent goes without its answer, and nothing is delivered twice."""
     with deployed(own_urls, tmp_path, drain_seconds="1", **SHORT) as site:
-        told = _told(await rolling.rolling_restart(site, 1, *words))
+        told = _told(await rolling.rolling_restart(site, 1))
     assert told["processes ended"] == 4
     assert told["acknowledged notify calls"] > 0
