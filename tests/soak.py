@@ -52,6 +52,7 @@ SOAKS = (
     Soak("tests.db.soak_context"),
     Soak("tests.isolation.soak", usual="300", full="1000"),
     Soak("tests.delivery.soak"),
+    Soak("tests.faults.soak"),
     Soak("tests.tocsin.upgrades"),
     Soak("tests.tocsin.soak_tokens"),
     Soak("tests.tocsin.soak_abuse"),
