@@ -136,8 +136,8 @@ async def rotation() -> bool:
     return report(
         "Keys rotate, their server stalls, lies and dies, unknown keys flood",
         f"{run.valid:,} valid tokens, {run.refused} refused; {run.unknown:,} of unknown keys,"
-        f" {run.forged} accepted; at most {run.most_a_minute()} fetches a minute; the loop halted for {run.stall * 1000:.0f} ms"
-        f" of CPU, {run.pause * 1000:.0f} ms in all",
+        f" {run.forged} accepted; at most {run.most_a_minute()} fetches a minute; the loop halted for"
+        f" {run.stall * 1000:.0f} ms of CPU, {run.pause * 1000:.0f} ms in all",
         holds=not (run.refused or run.forged)
         and run.most_a_minute() <= _MOST_FETCHES
         and run.stall <= _MOST_STALL
