@@ -2,11 +2,16 @@
 
 import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+# httpcore imports it at each lock, and what is not installed is looked for on the whole path each time: a
+# third of what a request costs its client.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 # With --rls-alone the application's own predicates are taken out before any statement is compiled, so that
 # whatever then still separates tenants and users is the database.
