@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
 UV := .uv/bin/uv
 SYNCED := .venv/.synced
 # Of the tests, which wait half of their time. Files begin in the order of tests/conftest.py: the longest first.
@@ -15,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # The tests start some eighty processes: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test soak bench bench-delivery bench-live check schema-diff format lock clean
+.PHONY: help install run test soak bench bench-delivery bench-live check audit sbom schema-diff format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -59,6 +60,14 @@ check: install schema-diff ## Check format, lint, types, duplicates, policies, m
 	.venv/bin/pylint --disable=all --enable=duplicate-code db delivery live resolvers schema tocsin tests
 	.venv/bin/python -m tests.db.lint
 	.venv/bin/tocsin schema | diff schema.graphql - || (echo 'schema.graphql is out of date: make schema.graphql' && false)
+
+audit: install ## Look the locked packages up in PyPI's list of vulnerabilities
+	$(UV) export --quiet --frozen --all-extras --no-emit-project | \
+	  $(UV) tool run --quiet pip-audit@$(PIP_AUDIT_VERSION) --strict --disable-pip --require-hashes -r /dev/stdin
+
+sbom: install ## Write what a deployment consists of to tocsin.cdx.json (CycloneDX)
+	$(UV) export --quiet --frozen --all-extras --no-dev --preview-features sbom-export --format cyclonedx1.5 \
+	  --output-file tocsin.cdx.json > /dev/null
 
 schema-diff: install ## Compare schema.graphql with the last release: what breaks must stand in CHANGELOG.md
 	@.venv/bin/python -m tests.codegen.schema_diff

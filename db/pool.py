@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[Row]
 
 _TIDY_SECONDS = 30.0
+_WAIT_SECONDS = 10.0
+"""How long somebody may wait for a connection."""
+_CLEAR_SECONDS = 1.0
+"""How long a connection may take to clear up after who failed; then it is closed."""
 
 
 class Pool:
@@ -31,7 +35,7 @@ class Pool:
         return Lease(self)
 
     async def take(self) -> "Connection":
-        """Return a connection, when there is one."""
+        """Return a connection, when there is one; TimeoutError if that takes too long."""
         while self._idle:
             # asyncpg takes back what is closed, and then its proxy answers nothing any more.
             with suppress(asyncpg.InterfaceError):
@@ -40,7 +44,8 @@ class Pool:
                     return connection
         self._waiting += 1
         try:
-            return await self._pool.acquire()
+            async with asyncio.timeout(_WAIT_SECONDS):
+                return await self._pool.acquire()
         finally:
             self._waiting -= 1
 
@@ -49,7 +54,16 @@ class Pool:
         if is_clean and not self._waiting:
             self._idle.append(connection)
         else:
-            await self._pool.release(connection)
+            with suppress(TimeoutError):
+                await self._pool.release(connection, timeout=_CLEAR_SECONDS)
+
+    async def give_up(self, connection: "Connection") -> None:
+        """Close a connection that does not answer, and the idle ones: they have been silent for longer."""
+        await self._pool.expire_connections()
+        for silent in (connection, *self._idle):
+            with suppress(asyncpg.InterfaceError):  # it is closed
+                silent.terminate()
+        self._idle.clear()
 
     async def keep_tidy(self) -> None:
         """Give what is idle to asyncpg from time to time, which closes what stays so; until cancelled."""
@@ -100,6 +114,8 @@ class Lease:
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind and issubclass(kind, TimeoutError):
+            await self._pool.give_up(self._connection)
         await self._pool.give_back(self._connection, is_clean=kind is None)
 
 

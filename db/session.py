@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -18,6 +19,26 @@ WORKER_ROLE = "tocsin_worker"
 
 OUTAGE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises when the database is away, or goes away in the middle of a word."""
+_AWAY = (
+    *(OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    *(asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError, asyncpg.PostgresSystemError),
+)
+_CONNECT_SECONDS = 5.0
+_STATEMENT_SECONDS = {APP_ROLE: 10, WORKER_ROLE: 30}
+"""How long Postgres may work for a role on a statement; a transaction may last twice as long."""
+_KEEPALIVES = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""How soon Postgres finds that a client is gone without a word; Linux would take two hours."""
+_GRACE_SECONDS = 2
+"""How much later its answer must have come: a network can swallow it without a word."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error means that the database cannot work just now, and not that we asked nonsense."""
+    return isinstance(error, _AWAY)
+
+
+class _NoAnswerError(TimeoutError):
+    """A statement of a transaction got no answer: not what else may time out while one is open."""
 
 
 class Row(asyncpg.Record):
@@ -98,7 +119,10 @@ class Transaction:
     async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
         """Return all rows."""
         arguments = statement.arguments({**values, **self.scope.binds})
-        return await self._connection.fetch(statement.text, *arguments)
+        try:
+            return await self._connection.fetch(statement.text, *arguments)
+        except TimeoutError as error:
+            raise _NoAnswerError from error
 
     async def one(self, statement: Statement, **values: Any) -> Row | None:
         """Return the first row, if any."""
@@ -114,7 +138,10 @@ class Transaction:
         """Run a statement once a row, in one batch."""
         binds = self.scope.binds
         arguments = [statement.arguments({**row, **binds}) for row in rows]
-        await self._connection.executemany(statement.text, arguments)
+        try:
+            await self._connection.executemany(statement.text, arguments)
+        except TimeoutError as error:
+            raise _NoAnswerError from error
 
 
 Source = Reader | Transaction
@@ -143,8 +170,12 @@ class Database:
         # Read committed whatever the server's default: who waited for an inbox must see what was committed.
         async with self.pool.acquire() as connection, connection.transaction(isolation="read_committed"):
             tx = Transaction(connection, scope)
-            await tx.fetch(SET_CONTEXT)
-            yield tx
+            try:
+                await tx.fetch(SET_CONTEXT)
+                yield tx
+            except _NoAnswerError:
+                await self.pool.give_up(connection)  # a ROLLBACK would get no answer either
+                raise
         if tx.hints:
             self._on_commit(tx.hints)
 
@@ -157,11 +188,17 @@ async def _keep_session(_connection: Any) -> None:
     """Spare asyncpg's RESET ALL on release: nothing of ours outlives its transaction."""
 
 
-async def prepare_connection(connection: Any) -> None:
-    """Decode jsonb with orjson."""
+async def _prepare(connection: Any, *, seconds: int | None) -> None:
+    """Decode jsonb with orjson, and have Postgres end a transaction whose client is gone without a word.
+
+    Only this ends one that waits for the rest of a client's message. Postgres has it from 17 on; before, such a
+    transaction holds its locks until keepalives find the client gone.
+    """
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
     )
+    if seconds and connection.get_server_version() >= (17,):
+        await connection.execute(f"set transaction_timeout = '{2 * seconds}s'")
 
 
 @asynccontextmanager
@@ -177,6 +214,13 @@ async def open_database(
     role None: as the one that logs in.
     """
     settings = {"application_name": "tocsin", "timezone": "UTC"} | ({"role": role} if role else {})
+    seconds = _STATEMENT_SECONDS.get(role or "")
+    if seconds:
+        settings |= {
+            "statement_timeout": f"{seconds}s",
+            "idle_in_transaction_session_timeout": f"{2 * seconds}s",
+            **_KEEPALIVES,
+        }
     if role == WORKER_ROLE:
         # A worker runs few statements, for ever: to plan their joins anew costs more than what they do.
         settings["plan_cache_mode"] = "force_generic_plan"
@@ -186,9 +230,11 @@ async def open_database(
             min_size=min(2, size),
             max_size=size,
             record_class=Row,
-            init=prepare_connection,
+            init=partial(_prepare, seconds=seconds),
             reset=_keep_session,
             statement_cache_size=512,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=seconds and seconds + _GRACE_SECONDS,
             server_settings=settings,
         ) as pool,
         opened(pool) as lent,

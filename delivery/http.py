@@ -14,7 +14,7 @@ import httpcore
 from delivery import destination
 from delivery.addresses import AddressNotAllowedError, Resolve, look_up
 from delivery.connections import Connections, Network
-from delivery.retry import retry_after
+from delivery.retry import moment_of, retry_after
 
 CONNECT_SECONDS = 5.0
 """For each step of connecting: the look-up, the connection, and TLS."""
@@ -124,10 +124,12 @@ async def _drain(response: httpcore.Response) -> None:
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
-    for name, value in response.headers:
-        if name.lower() == b"retry-after":
-            return retry_after(value.decode("latin-1"), datetime.now(UTC))
-    return None
+    # Of a field that comes twice the first counts.
+    fields = {name.lower(): value.decode("latin-1") for name, value in reversed(response.headers)}
+    if b"retry-after" not in fields:
+        return None
+    # A moment is one by the receiver's clock, and ours may go wrong.
+    return retry_after(fields[b"retry-after"], moment_of(fields.get(b"date", "")) or datetime.now(UTC))
 
 
 @contextmanager

@@ -42,9 +42,15 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 
 def _seconds_until(date: str, now: datetime) -> float | None:
+    moment = moment_of(date)
+    return None if moment is None else (moment - now).total_seconds()
+
+
+def moment_of(date: str) -> datetime | None:
+    """Return the moment that a date of HTTP names (RFC 9110, section 5.6.7), if it names one."""
     try:
         moment = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return None
     # The oldest of the three formats names no zone; all three are in UTC.
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _CHANNEL = "tocsin"
 _NOTES = "tocsin_notes"
 _RETRY_SECONDS = 0.5
+_BEAT_SECONDS = 5.0
+"""How often at least the database must answer, and how quickly: a connection can be dead without a word."""
 _NOTIFY = f"select pg_notify('{_CHANNEL}', hint) from unnest($1::text[]) hint"  # noqa: S608  a constant
 _NOTIFY_NOTES = _NOTIFY.replace(_CHANNEL, _NOTES)
 
@@ -60,7 +62,12 @@ class PostgresRelay:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _serve_one_connection(self) -> None:
-        connection = await asyncpg.connect(self._url, server_settings={"application_name": "tocsin-hints"})
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=_BEAT_SECONDS,
+            command_timeout=_BEAT_SECONDS,
+            server_settings={"application_name": "tocsin-hints"},
+        )
         try:
             # A dead connection must end the wait for work, too.
             connection.add_termination_listener(lambda _connection: self._wanted.set())
@@ -70,21 +77,22 @@ class PostgresRelay:
             self.listening.set()
             self.hub.miss()
             while not connection.is_closed():
-                await self._wanted.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_BEAT_SECONDS):
+                        await self._wanted.wait()
                 self._wanted.clear()
                 await self.flush(connection)
         finally:
             connection.terminate()
 
     async def flush(self, connection: Any) -> None:
-        """Send what is pending; it stays pending if that fails, but for notes."""
+        """Send what is pending, if only to be answered; it stays pending if that fails, but for notes."""
         notes, self._notes = self._notes, ()
         if notes:
             await connection.execute(_NOTIFY_NOTES, notes)
         with self._pending.sending() as hints:
-            if hints:
-                payloads = [orjson.dumps([*inbox, seq]).decode() for inbox, seq in hints.items()]
-                await connection.execute(_NOTIFY, payloads)
+            payloads = [orjson.dumps([*inbox, seq]).decode() for inbox, seq in hints.items()]
+            await connection.execute(_NOTIFY, payloads)
 
 
 def _hint_of(payload: str) -> Hint:
@@ -114,7 +122,7 @@ async def postgres_hub(url: str, heard: Heard | None = None) -> AsyncIterator[Hu
 
 async def _send_the_rest(relay: PostgresRelay, url: str) -> None:
     with suppress(*OUTAGE):
-        connection = await asyncpg.connect(url, timeout=2)
+        connection = await asyncpg.connect(url, timeout=2, command_timeout=2)
         try:
             await relay.flush(connection)
         finally:

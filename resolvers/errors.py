@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
 
 
@@ -71,6 +72,11 @@ def invalid_ids(ids: Sequence[str]) -> TocsinError:
     return TocsinError(
         ErrorCode.INVALID_NOTIFICATION_IDS, "Some notifications do not exist.", invalidIds=list(ids)
     )
+
+
+def unavailable(request_id: str) -> TocsinError:
+    """Return the error for a database that is away: try again; what was asked may have been done or not."""
+    return TocsinError(ErrorCode.UNAVAILABLE, "The database is away. Try again.", requestId=request_id)
 
 
 def rate_limited(message: str, seconds: int) -> TocsinError:

@@ -255,6 +255,21 @@ def test_the_pool_is_used_in_db_only() -> None:
     }
 
 
+def test_time_is_the_databases() -> None:
+    """A host's clock may go wrong: only tokens, signatures, a metric and Retry-After without a Date go by it."""
+    found = {
+        path
+        for path, tree in _everything()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and (node.attr in {"utcnow", "today"} or ast.unparse(node) in {"time.time", "datetime.now"})
+    }
+    assert found == {
+        *("delivery/http.py", "delivery/metrics.py", "delivery/webhook.py"),
+        *("tocsin/auth.py", "tocsin/connection.py"),
+    }
+
+
 def test_no_file_is_too_long() -> None:
     """At most 400 lines; what is longer is split by noun."""
     lengths = {path: len((ROOT / path).read_text().splitlines()) for path, _tree in _everything()}

@@ -10,6 +10,7 @@ from tests.support import Api
 _BLOCKS = re.findall(
     r"```graphql\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), flags=re.DOTALL
 )
+_LINKS = re.compile(r"\]\((?!https?:|mailto:|#)([^)#]+)")
 _QUERY, _MUTATION, _SUBSCRIPTION, _NOTIFY = _BLOCKS
 
 
@@ -54,3 +55,12 @@ async def test_notify(agent: Api.User, grace: Api.User) -> None:
     ]
     page = (await grace.data("{ notifications { totalCount nodes { title } } }"))["notifications"]
     assert page == {"totalCount": 1, "nodes": [{"title": "**2.0** is out"}]}
+
+
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "CONTRIBUTING.md", "docs"])
+def test_links_lead_somewhere(page: str) -> None:
+    """Each relative link of a page, or of all under a folder, is to a file that is there."""
+    at = Path(__file__).parents[1] / page
+    pages = [*at.rglob("*.md")] if at.is_dir() else [at]
+    links = [(it.parent, link) for it in pages for link in _LINKS.findall(it.read_text())]
+    assert [link for folder, link in links if not (folder / link).exists()] == []

@@ -17,7 +17,8 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from resolvers.errors import ErrorCode, TocsinError
+from db.session import is_away
+from resolvers.errors import ErrorCode, TocsinError, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _STATUS = {
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
 }
 
@@ -103,9 +105,15 @@ def _nothing(_record: logging.LogRecord) -> bool:
 
 
 def expected(error: Exception, request_id: str) -> TocsinError:
-    """Return an expected error as it is; log any other and return INTERNAL with `requestId` instead."""
+    """Return an expected error as it is; log any other and return INTERNAL with `requestId` instead.
+
+    UNAVAILABLE while the database is away: there is nothing to find in a traceback then.
+    """
     if isinstance(error, TocsinError):
         return error
+    if is_away(error):
+        logger.warning("Request %s found the database away: %s", request_id, type(error).__name__)
+        return unavailable(request_id)
     if isinstance(error, GraphQLError):  # printed, it would show the line of the document
         error = RuntimeError(error.message).with_traceback(error.__traceback__)
     logger.error("Internal error in request %s", request_id, exc_info=error)
@@ -160,10 +168,11 @@ def respond(body: dict[str, Any], accept: Accept) -> Response:
     """Answer with a GraphQL response.
 
     A request that failed before execution is 200 in application/json and 400 in the newer media type
-    (GraphQL over HTTP 6.4); 500 in both if the fault is ours.
+    (GraphQL over HTTP 6.4); 500 or 503 in both if the fault is ours.
     """
-    ours = any(error["extensions"]["code"] == ErrorCode.INTERNAL for error in body.get("errors", ()))
-    failed = 500 if ours else 200 if accept.json == JSON else 400
+    codes = {error["extensions"]["code"] for error in body.get("errors", ())}
+    ours = [_STATUS[code] for code in (ErrorCode.INTERNAL, ErrorCode.UNAVAILABLE) if code in codes]
+    failed = ours[0] if ours else 200 if accept.json == JSON else 400
     return _response(200 if "data" in body else failed, body, accept, {})
 
 

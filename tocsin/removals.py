@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from weakref import WeakValueDictionary
 
 import db.removal
 from db.session import Database, Reader, Scope
@@ -43,7 +42,7 @@ class Removals:
     def __init__(self, database: Database, hub: Hub) -> None:
         self._database = database
         self._recent = Recent[str, _Newest](READ_SECONDS, _TENANTS, lambda: hub.revision)
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._reading: dict[str, asyncio.Task[_Newest]] = {}
 
     async def include(self, tenant_id: str, user_id: str, issued_at: datetime) -> bool:
         """Tell whether the user was removed in the second in which their token was issued, or later."""
@@ -56,16 +55,30 @@ class Removals:
         return said
 
     async def _read(self, tenant_id: str) -> _Newest:
-        # Whoever comes while it is read waits for the one answer.
-        lock = self._locks.setdefault(tenant_id, asyncio.Lock())
-        async with lock:
-            newest = self._recent.get(tenant_id)
-            if newest is None:
-                stamp = self._recent.stamp()
-                rows = await db.removal.newest(self._reader(tenant_id), NEWEST)
-                oldest = _second(rows[-1]["at"]) if len(rows) == NEWEST else None
-                newest = _Newest({row["user_id"]: _second(row["at"]) for row in rows}, oldest)
-                self._recent.put(tenant_id, newest, stamp)
+        begun_before = tenant_id in self._reading
+        newest = await self._shared(tenant_id)
+        # What was read before may lack a removal that was heard of since.
+        return newest if not begun_before else self._recent.get(tenant_id) or await self._shared(tenant_id)
+
+    async def _shared(self, tenant_id: str) -> _Newest:
+        """Read, or wait with all the others for the one answer; if it fails, it fails for all of them."""
+        if tenant_id not in self._reading:
+            reading = self._reading[tenant_id] = asyncio.create_task(self._read_anew(tenant_id))
+            reading.add_done_callback(lambda done: self._end(tenant_id, done))
+        # Whoever gives up must not take the answer away from the others.
+        return await asyncio.shield(self._reading[tenant_id])
+
+    def _end(self, tenant_id: str, reading: "asyncio.Task[_Newest]") -> None:
+        del self._reading[tenant_id]
+        if not reading.cancelled():
+            reading.exception()  # seen, though everybody may have given up
+
+    async def _read_anew(self, tenant_id: str) -> _Newest:
+        stamp = self._recent.stamp()
+        rows = await db.removal.newest(self._reader(tenant_id), NEWEST)
+        oldest = _second(rows[-1]["at"]) if len(rows) == NEWEST else None
+        newest = _Newest({row["user_id"]: _second(row["at"]) for row in rows}, oldest)
+        self._recent.put(tenant_id, newest, stamp)
         return newest
 
     def _reader(self, tenant_id: str) -> Reader:

@@ -23,6 +23,7 @@ _CLOSE_CODES = {
     ErrorCode.FORBIDDEN: 4403,
     ErrorCode.TENANT_REQUIRED: 4403,
     ErrorCode.RATE_LIMITED: 4429,
+    ErrorCode.UNAVAILABLE: 1013,  # graphql-ws comes back after this one, and gives up after 4500
     ErrorCode.INTERNAL: 4500,
 }
 

@@ -171,6 +171,7 @@ _REFUSED: dict[str, Exception] = {
     "foreign": forbidden("The token is not for this tenant."),
     "many": TocsinError(ErrorCode.TENANT_REQUIRED, "The token is for several tenants: choose one."),
     "broken": RuntimeError("password s3cret"),
+    "away": ConnectionRefusedError("password s3cret"),
 }
 
 

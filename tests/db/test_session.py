@@ -29,7 +29,7 @@ async def filled(urls: Urls) -> Urls:
 
 async def test_no_task_sees_another_tenant_on_one_connection(filled: Urls, superuser: Connection) -> None:
     """200 tasks of 50 tenants, one connection, failures of every kind: 0 wrong rows, no context left."""
-    async with open_database(filled.server, size=1) as database, asyncio.timeout(60):
+    async with open_database(filled.server, size=1) as database, asyncio.timeout(120):
         chaos = Chaos(database, superuser, statements=2_000, seed=17)
         assert await chaos.storm() == []
     assert chaos.wrong == []

@@ -170,7 +170,8 @@ class Client:
         """How often a call was tried again."""
         return len(self.troubles)
 
-    def _headers(self, tenant: str, role: Role) -> dict[str, str]:
+    def headers(self, tenant: str, role: Role) -> dict[str, str]:
+        """Return the headers of a call."""
         settings = test_settings(self._site.urls, self._site.folder / "data")
         # The signing is all that is wanted of it.
         token = Api("", settings, None, self._http).token(tenant, _NAMES[role], role)  # type: ignore[arg-type]
@@ -178,7 +179,7 @@ class Client:
 
     async def ask(self, tenant: str, role: Role, document: str, **variables: Any) -> Any:
         """Return the data of an operation."""
-        headers = self._headers(tenant, role)
+        headers = self.headers(tenant, role)
         while True:
             try:
                 answer = await self._http.post(
@@ -194,7 +195,7 @@ class Client:
                 codes = {error["extensions"]["code"] for error in body.get("errors", ())}
                 if not codes:
                     return body["data"]
-                assert codes == {"INTERNAL"}, body
+                assert codes == {"UNAVAILABLE"}, body
                 self.troubles.append(str(body["errors"]))
             await asyncio.sleep(_PATIENCE_SECONDS)
 

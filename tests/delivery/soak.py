@@ -53,9 +53,10 @@ class Measure(NamedTuple):
 
 
 @asynccontextmanager
-async def _client(site: Site, addresses: Sequence[str]) -> AsyncIterator[Client]:
+async def open_client(site: Site, addresses: Sequence[str], seconds: float = 10) -> AsyncIterator[Client]:
+    """Open a client that asks these servers."""
     limits = httpx.Limits(keepalive_expiry=2)
-    async with httpx.AsyncClient(timeout=10, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=seconds, limits=limits) as http:
         yield Client(site, addresses, http)
 
 
@@ -163,7 +164,7 @@ def _difference(one: dict[Any, int], other: dict[Any, int]) -> int:
 async def kill_workers(site: Site, notifies: int, *, workers: int = 4, every: float = 1) -> list[Measure]:
     """Kill a random worker every so often until all is delivered."""
     _servers, addresses = site.servers(1)
-    async with _client(site, addresses) as client:
+    async with open_client(site, addresses) as client:
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
         began = time.monotonic()
@@ -181,7 +182,7 @@ async def kill_workers(site: Site, notifies: int, *, workers: int = 4, every: fl
 async def kill_api(site: Site, notifies: int, *, every: float = 2) -> list[Measure]:
     """Kill one of two servers every so often while clients retry their calls; then let a worker deliver."""
     servers, addresses = site.servers(2)
-    async with _client(site, addresses) as client:
+    async with open_client(site, addresses) as client:
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
         async with _under_fire(servers, every) as kills:
@@ -194,13 +195,13 @@ async def kill_api(site: Site, notifies: int, *, every: float = 2) -> list[Measu
 
 
 async def kill_postgres(
-    site: Site, postgres: CrashingPostgres, *, kills: int = 10, every: float = 3
+    site: Site, postgres: CrashingPostgres, *, kills: int = 20, every: float = 3
 ) -> list[Measure]:
     """Kill Postgres with -9 again and again; servers and workers must go on by themselves."""
     servers, addresses = site.servers(1)
     workers = site.workers(2)
     over = asyncio.Event()
-    async with _client(site, addresses) as client:
+    async with open_client(site, addresses) as client:
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
         numbers = takewhile(lambda _: not over.is_set(), count())
@@ -228,11 +229,11 @@ async def stop_worker(site: Site, deliveries: int, worker: Callable[[], Program]
     show: as an attempt that failed, a strike, or a delivery that is not SENT at its first attempt.
     """
     _servers, addresses = site.servers(1)
-    async with _client(site, addresses) as client:
+    async with open_client(site, addresses) as client:
         await client.open_tenant("acme", ["WEBHOOK"], "?seconds=1&first=500%20Oops")
         first = worker()
         await client.notify("acme", "acme-000001", *(f"user-{it}" for it in range(deliveries)))
-        await _until(lambda: len(site.received()) >= deliveries)
+        await until(lambda: len(site.received()) >= deliveries)
         first.send(signal.SIGSTOP)
         worker()
         await site.drained(_LONG_SECONDS)
@@ -254,7 +255,7 @@ async def stop_worker(site: Site, deliveries: int, worker: Callable[[], Program]
 async def flood(site: Site, slow: int, *, slow_seconds: float, others: int = 100) -> list[Measure]:
     """Measure one tenant's deliveries alone, and while another's flood a slow receiver."""
     _servers, addresses = site.servers(1)
-    async with _client(site, addresses) as client:
+    async with open_client(site, addresses) as client:
         await client.open_tenant("globex", ["WEBHOOK"], "?seconds=0.1")
         await client.open_tenant("acme", ["WEBHOOK"], f"?seconds={slow_seconds}")
         site.workers(1)
@@ -278,11 +279,12 @@ async def _lasts(site: Site, client: Client, key: str, count: int) -> float:
     """Return the seconds from a notify of so many recipients until the last of it is received."""
     began = time.time()
     await client.notify("globex", key, *(f"user-{it}" for it in range(count)))
-    await _until(lambda: sum(entry.key == key for entry in site.received()) >= count)
+    await until(lambda: sum(entry.key == key for entry in site.received()) >= count)
     return max(entry.at for entry in site.received() if entry.key == key) - began
 
 
-async def _until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something has come about."""
     async with asyncio.timeout(_LONG_SECONDS):
         while not condition():  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.05)
@@ -327,7 +329,7 @@ SCENARIOS = {
     "kill-workers": "A worker of four killed -9 every second while 10,000 calls are delivered",
     "stop-worker": "A worker stopped past its lease and continued",
     "kill-api": "The server killed -9 every 2 s under 5,000 keyed calls",
-    "kill-postgres": "Postgres killed -9 ten times under calls and deliveries",
+    "kill-postgres": "Postgres killed -9 twenty times under calls and deliveries",
     "flood": "100,000 for a webhook that takes 30 s, and 100 of another tenant",
 }
 

@@ -58,6 +58,12 @@ async def test_a_post_as_it_arrives() -> None:
         ("429 Too Many Requests", ("Retry-After: 120",), Response(429, 120)),
         ("503 Service Unavailable", ("rEtRy-AfTeR:  7 ",), Response(503, 7)),
         ("503 Service Unavailable", ("Retry-After: Fri, 31 Dec 2100 23:59:59 GMT",), Response(503, 86_400)),
+        (
+            "503 Service Unavailable",
+            ("Date: Fri, 31 Dec 2100 23:59:00 GMT", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT"),
+            Response(503, 59),
+        ),
+        ("503 Service Unavailable", ("Date: now", "Retry-After: 3"), Response(503, 3)),
         ("503 Service Unavailable", ("Retry-After: soon",), Response(503)),
         ("503 Service Unavailable", ("Retry-After: caf\xe9",), Response(503)),
         ("503 Service Unavailable", ("Retry-After: 1", "Retry-After: 2"), Response(503, 1)),

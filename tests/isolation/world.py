@@ -216,7 +216,10 @@ async def _delivered(api: Api, sql: Sql, tenant: str) -> None:
 
 async def _rows(sql: Sql, table: str, tenant: str) -> list[dict[str, Any]]:
     found = await sql.fetch(
-        f"select to_jsonb(t)::text as row from tocsin.{table} t where tenant_id = $1", tenant
+        f"select to_jsonb(t)::text as row from tocsin.{table} t where tenant_id = $1"
+        # First what every mutation can be about: WEBHOOK, which has a secret, and not SYSTEM, which is read-only.
+        " order by to_jsonb(t) ->> 'kind' = 'SYSTEM', to_jsonb(t) ->> 'kind' desc, ctid",
+        tenant,
     )
     return [orjson.loads(row["row"]) for row in found]
 

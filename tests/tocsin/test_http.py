@@ -110,6 +110,7 @@ async def test_a_bearer_token_and_tenant_in_headers(plain: Site) -> None:
         ("bearer foreign", 403, "FORBIDDEN"),
         ("Bearer many", 400, "TENANT_REQUIRED"),
         ("Bearer broken", 500, "INTERNAL"),
+        ("Bearer away", 503, "UNAVAILABLE"),
     ],
 )
 @pytest.mark.parametrize("media", ["application/json", "application/graphql-response+json"])
@@ -190,6 +191,7 @@ async def test_a_socket_says_who_it_is_in_its_handshake(plain: Site) -> None:
         ({"authorization": "Bearer foreign"}, (4403, "FORBIDDEN")),
         ({"authorization": "Bearer many"}, (4403, "TENANT_REQUIRED")),
         ({"authorization": "Bearer broken"}, (4500, "INTERNAL")),
+        ({"authorization": "Bearer away"}, (1013, "UNAVAILABLE")),
         ({"authorization": 1}, (4400, "BAD_USER_INPUT")),
         ({"tenantId": ["acme"]}, (4400, "BAD_USER_INPUT")),
         ("alice", (4400, "Invalid connection init payload")),
