@@ -35,10 +35,16 @@ sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 # The files that take longest, most of them because they start processes. One that begins last is waited for.
 LONGEST = (
-    *("isolation/test_probes.py", "delivery/test_soak.py", "delivery/test_worker.py", "tocsin/test_serve.py"),
-    *("tocsin/test_dev.py", "tocsin/test_cli.py", "tocsin/test_drain.py", "isolation/test_live.py"),
-    *("tocsin/test_upgrades.py", "delivery/test_retries.py", "codegen/test_codegen.py"),
-    *("tocsin/test_restore.py", "clients/test_live.py", "live/test_badges.py", "isolation/test_coverage.py"),
+    *(
+        "faults/test_faults.py",
+        "isolation/test_probes.py",
+        "delivery/test_soak.py",
+        "delivery/test_worker.py",
+    ),
+    *("tocsin/test_serve.py", "tocsin/test_dev.py", "tocsin/test_cli.py", "tocsin/test_drain.py"),
+    *("isolation/test_live.py", "tocsin/test_upgrades.py", "delivery/test_retries.py"),
+    *("codegen/test_codegen.py", "tocsin/test_restore.py", "clients/test_live.py", "live/test_badges.py"),
+    "isolation/test_coverage.py",
 )
 
 
