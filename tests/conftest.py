@@ -28,8 +28,7 @@ from resolvers.principal import Role
 from tests.support import Api, Urls, provision, running_server, test_settings
 from tocsin.settings import Settings
 
-# httpcore imports it at each lock, and what is not installed is looked for on the whole path each time: a
-# third of what a request costs its client.
+# httpcore imports it at each lock, and what is not installed is looked for on the whole path each time.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
