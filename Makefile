@@ -5,8 +5,9 @@ UV_VERSION := 0.13.9
 PIP_AUDIT_VERSION := 2.10.1
 UV := .uv/bin/uv
 SYNCED := .venv/.synced
-# Of the tests, which wait half of their time.
+# Of the tests, which wait half of their time. Files begin in the order of tests/conftest.py: the longest first.
 PROCESSES ?= 3
+PYTEST := .venv/bin/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # The interpreter is the machine's own: nothing is downloaded but packages.
 export UV_PYTHON_DOWNLOADS := never
@@ -35,8 +36,8 @@ run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' and the probes a second time with the database alone isolating
-	.venv/bin/pytest -n $(PROCESSES) --dist loadfile
-	TOCSIN_TEST_RLS_ALONE=1 .venv/bin/pytest -n $(PROCESSES) --dist loadfile tests/resolvers tests/isolation
+	$(PYTEST)
+	TOCSIN_TEST_RLS_ALONE=1 $(PYTEST) tests/resolvers tests/isolation
 
 soak: install ## Break, flood and compare at full length, and print one table; takes up to 40 minutes
 	.venv/bin/python -m tests.soak

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -26,6 +27,38 @@ from db.session import Database
 from resolvers.principal import Role
 from tests.support import Api, Urls, provision, running_server, test_settings
 from tocsin.settings import Settings
+
+# httpcore imports it at each lock, and what is not installed is looked for on the whole path each time.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+
+
+# The files that take longest, most of them because they start processes. One that begins last is waited for.
+LONGEST = (
+    *(
+        "faults/test_faults.py",
+        "isolation/test_probes.py",
+        "delivery/test_soak.py",
+        "delivery/test_worker.py",
+    ),
+    *("tocsin/test_serve.py", "tocsin/test_dev.py", "tocsin/test_cli.py", "tocsin/test_drain.py"),
+    *("isolation/test_live.py", "tocsin/test_upgrades.py", "delivery/test_retries.py"),
+    *("codegen/test_codegen.py", "tocsin/test_restore.py", "clients/test_live.py", "live/test_badges.py"),
+    "isolation/test_coverage.py",
+)
+
+
+def _turn(item: pytest.Item) -> int:
+    name = item.path.relative_to(Path(__file__).parent).as_posix()
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
+    """Begin with the longest; with the database alone, leave out what never asks it: nothing is new there."""
+    items.sort(key=_turn)
+    if os.environ.get("TOCSIN_TEST_RLS_ALONE"):
+        silent = [item for item in items if "superuser_url" not in item.fixturenames]
+        config.hook.pytest_deselected(items=silent)
+        items[:] = [item for item in items if "superuser_url" in item.fixturenames]
 
 
 @pytest.fixture(scope="session")

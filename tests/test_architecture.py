@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parents[1]
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -289,3 +291,8 @@ def test_no_function_is_too_long() -> None:
     long = {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION}
     assert {name: lines for name, lines in long.items() if name not in LONG_FUNCTIONS} == {}
     assert [name for name in LONG_FUNCTIONS if name not in long] == []
+
+
+def test_the_longest_tests_are_there() -> None:
+    """What is to begin first is found by its name; a file that is renamed takes its place in the order along."""
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []

@@ -7,6 +7,7 @@ import os
 import pkgutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import combinations, product
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -183,8 +184,18 @@ def _built() -> dict[str, Statement]:
 
 
 MODULE_LEVEL = _module_level()
-EVERY = {**MODULE_LEVEL, **_built()}
-READS = {name: statement for name, statement in EVERY.items() if isinstance(statement, Read)}
+
+
+@cache
+def every() -> dict[str, Statement]:
+    """Return all statements; not at import, which each process of the tests pays for."""
+    return {**MODULE_LEVEL, **_built()}
+
+
+@cache
+def reads() -> dict[str, Read]:
+    """Return those that only read."""
+    return {name: statement for name, statement in every().items() if isinstance(statement, Read)}
 
 
 def _arguments(name: str, statement: Statement) -> list[Any]:
@@ -199,8 +210,8 @@ def test_the_statements_are_found() -> None:
 
 def test_what_has_no_scope_is_known() -> None:
     """Each statement is a Read or a Write, but for a few: nothing else runs without a tenant's context."""
-    reads_and_writes = {name for name, it in EVERY.items() if isinstance(it, Read | Write)}
-    assert EVERY.keys() - reads_and_writes == WITHOUT_SCOPE
+    reads_and_writes = {name for name, it in every().items() if isinstance(it, Read | Write)}
+    assert every().keys() - reads_and_writes == WITHOUT_SCOPE
 
 
 @pytest.mark.parametrize("name", MODULE_LEVEL)
@@ -216,7 +227,7 @@ def test_every_bind_is_covered(name: str) -> None:
 
 async def test_every_statement_prepares_with_the_types_of_its_values(app: Connection) -> None:
     """Postgres accepts each text as the application's role, and takes as many binds as there are names."""
-    for name, statement in EVERY.items():
+    for name, statement in every().items():
         prepared = await app.prepare(statement.text)
         assert len(prepared.get_parameters()) == len(statement.names), name
 
@@ -224,7 +235,7 @@ async def test_every_statement_prepares_with_the_types_of_its_values(app: Connec
 async def test_every_read_runs(store: Database) -> None:
     """Each Read, in every shape, runs with a value of the right type for each bind."""
     reader = store.reader(Scope("statement-1", "ada"))
-    for name, statement in READS.items():
+    for name, statement in reads().items():
         rows = await reader.fetch(statement, **{**VALUES, "kind": "SLACK"})
         assert len(rows) <= 1, name
 
@@ -291,7 +302,7 @@ async def planner(filled: Urls) -> AsyncIterator[Connection]:
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 async def test_the_context_is_set_before_any_table_is_scanned(planner: Connection, mode: str) -> None:
     """In every plan of every Read all tables are behind the fence, and the context is its outer side."""
-    for name, statement in READS.items():
+    for name, statement in reads().items():
         plan = await _plan(planner, mode, statement, _arguments(name, statement))
         for node in _outside_the_fence(plan):
             assert _tables_of(node) == [], name
@@ -304,7 +315,7 @@ async def test_no_plan_is_parallel(planner: Connection, mode: str) -> None:
         "set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0;"
         "set min_parallel_index_scan_size = 0"
     )
-    for name, statement in READS.items():
+    for name, statement in reads().items():
         plan = await _plan(planner, mode, statement, _arguments(name, statement))
         assert not [node for node in _nodes(plan) if node["Node Type"].startswith("Gather")], name
     await planner.execute("reset all")
@@ -336,7 +347,7 @@ def _path_to_the_page(plan: Plan) -> list[Plan]:
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 async def test_the_order_of_a_page_survives_the_fence(planner: Connection, mode: str) -> None:
     """From what orders the rows up to the client, no node could reorder: one-row outer sides only."""
-    for name, statement in READS.items():
+    for name, statement in reads().items():
         if not name.startswith("page"):
             continue
         *above, orderer = _path_to_the_page(
@@ -474,7 +485,7 @@ async def test_a_read_with_an_empty_context_fails_closed(store: Database) -> Non
 
 async def test_a_write_outside_a_transaction_fails_closed(app: Connection) -> None:
     """Run without its context, each Write on a guarded table is refused, whatever its predicates say."""
-    for name, statement in EVERY.items():
+    for name, statement in every().items():
         if not isinstance(statement, Write) or name.endswith(WITHOUT_TABLE):
             continue
         values = await _fitting(app, statement, _arguments(name, statement))
@@ -489,7 +500,7 @@ async def test_a_write_outside_a_transaction_fails_closed(app: Connection) -> No
 @pytest.mark.parametrize("name", WORK)
 async def test_the_search_for_work_is_the_workers(urls: Urls, app: Connection, name: str) -> None:
     """It runs without a context, touches the outbox only, and is refused to the server's role."""
-    statement = EVERY[name]
+    statement = every()[name]
     arguments = _arguments(name, statement)
     async with app_connection(urls, "tocsin_worker") as worker:
         plan = await _plan(worker, "force_generic_plan", statement, arguments)

@@ -1,6 +1,7 @@
 """What the schema lets clients select and give, as far as isolation is concerned: read off the schema itself."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from graphql import (
@@ -40,6 +41,7 @@ def _implementations(type: Any) -> list[GraphQLObjectType]:
     return [type]
 
 
+@cache
 def whole(type: Any, inside: tuple[str, ...] = ()) -> str:
     """Return a selection of all that a type has; of a type within itself only what tells it is there."""
     named = get_named_type(type)

@@ -1,6 +1,7 @@
 """Each root field with each foreign id, name, key and cursor: nothing shows, nothing changes, nothing differs."""
 
 import asyncio
+from functools import cache
 
 import orjson
 import pytest
@@ -32,12 +33,15 @@ async def _forget(sql: Sql, field: RootField, worlds: Worlds) -> None:
         )
 
 
+@cache
+def _caller(api: Api, world: str, attacker: Attacker) -> Api.User:
+    return api.user(world, attacker.user, attacker.role)
+
+
 async def _ask(api: Api, field: RootField, world: World, probe: Probe, value: str) -> bytes:
-    attacker = probe.attacker
-    token = api.token(world.tenant, attacker.user, attacker.role)
-    asked = call(field, probe.path, value, arguments(field, world, attacker.user))
-    answer = await api.post(asked.document, {"Authorization": f"Bearer {token}"}, **asked.variables)
-    return answer.content
+    asked = call(field, probe.path, value, arguments(field, world, probe.attacker.user))
+    caller = _caller(api, world.tenant, probe.attacker)
+    return (await caller.ask(asked.document, **asked.variables)).content
 
 
 def _codes(content: bytes) -> set[str]:
