@@ -212,7 +212,7 @@ def test_markdown_that_takes_long_is_shown_as_it_is(sign: str) -> None:
 
 
 @pytest.mark.parametrize("sign", _SIGNS)
-def test_markdown_with_three_thousand_signs_is_rendered_soon(sign: str) -> None:
+def test_markdown_with_as_many_signs_as_may_be_is_rendered_soon(sign: str) -> None:
     """The last that is rendered takes less than 50 ms, too."""
     signs = sum(not it.isalnum() and it != " " for it in sign)
     markdown = sign * (text.MOST_SIGNS // signs)
