@@ -1,9 +1,12 @@
 """Servers and workers whose clocks go wrong, each another way, on a database whose clock is right."""
 
+import shutil
+import tempfile
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import libfaketime  # type: ignore[import-untyped]
@@ -35,7 +38,11 @@ _RETRIES = "select count(*) from tocsin.delivery where status = 'SENT' and attem
 
 def skewed_command(site: Site, seconds: int, *words: str) -> Command:
     """Start a command that lives so many seconds ahead; its monotonic clock, as on any host, is right."""
-    faked = {"LD_PRELOAD": str(_LIBRARY), "FAKETIME": f"{seconds:+}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    # Under a path of its own: LD_PRELOAD takes a space for the end of one.
+    library = Path(tempfile.gettempdir()) / f"libfaketime-{uuid4().hex}.so"
+    site.ended.callback(library.unlink)
+    shutil.copyfile(_LIBRARY, library)
+    faked = {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     return Command(site, *words, environ=faked | {"DONT_FAKE_MONOTONIC": "1"})
 
 

@@ -309,11 +309,13 @@ def _answers(own: Urls, tmp_path: Path, documents: list[str], *, traces: bool) -
     tocsin = _tocsin(own, tmp_path, traces=traces)
     headers = {"Authorization": f"Bearer {tocsin.token('acme', 'ada')}", "X-Request-Id": "a"}
     with tocsin.serve() as server, httpx.Client(verify=False, headers=headers) as http:
-        return [
+        answers = [
             http.post(f"{server.url}/graphql", json={"query": document}).content
             for document in documents
             for _ in range(3)
         ]
+        assert server.end() == 0  # which exports what is left
+    return answers
 
 
 def test_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
