@@ -268,7 +268,7 @@ _SETTLE = Write(
     text(f"""
     with r as (select * from unnest({_arrays}) as r ({", ".join(_KINDS)})),
     held as (
-      select due.id from tocsin.due join r using (id, lease)
+      select due.id, r.lease from tocsin.due join r using (id, lease)
       where due.tenant_id = :tenant_id and due.due_at > clock_timestamp()
       order by due.id for update of due
     ),
@@ -281,15 +281,15 @@ _SETTLE = Write(
         strikes = d.strikes + (r.tried and r.status <> 'SENT')::int,
         next_attempt_at = case when r.status in ('PENDING', 'DEFERRED')
           then coalesce(r.at, now() + make_interval(secs => r.delay)) end
-      from r join held using (id) where d.tenant_id = :tenant_id and d.id = r.id
-      returning d.id, d.attempts, d.next_attempt_at
+      from r join held using (id, lease) where d.tenant_id = :tenant_id and d.id = r.id
+      returning d.id, r.lease, d.attempts, d.next_attempt_at
     ),
     logged as (
       insert into tocsin.attempt (tenant_id, delivery_id, number, at, duration_ms, status_code, error)
       select :tenant_id, settled.id, settled.attempts,
         clock_timestamp() - make_interval(secs => r.duration_ms / 1000.0),
         r.duration_ms, r.status_code, r.error
-      from settled join r using (id) where r.tried
+      from settled join r using (id, lease) where r.tried
     ),
     done as (
       delete from tocsin.due using settled
