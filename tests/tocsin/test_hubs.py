@@ -17,7 +17,7 @@ from resolvers.principal import Role
 from tests.live.nats_server import NatsServer, nats_server, shared_or
 from tests.machines import REVOKE, machine
 from tests.resolvers.support import WATCH_EVENTS, WATCH_STATS
-from tests.support import Api, Urls, running_server, test_settings
+from tests.support import Api, Urls, provision, running_server, test_settings
 from tests.tocsin.test_access import REMOVE, at
 from tocsin.settings import Settings
 from tocsin.worker import working
@@ -40,6 +40,13 @@ async def shared(own: NatsServer, urls: Urls, tmp_path: Path) -> Settings:
     """Settings with the machine's NATS, or where none listens with one's own."""
     await own.start()
     return test_settings(urls, tmp_path, hub=SecretStr(shared_or(own)))
+
+
+@pytest.fixture
+async def alone(shared: Settings, superuser_url: str) -> AsyncIterator[Settings]:
+    """The same on a database of the test's own, where no work of other tests waits."""
+    async with provision(superuser_url) as urls:
+        yield shared.model_copy(update={"database_url": SecretStr(urls.server)})
 
 
 @pytest.fixture(autouse=True)
@@ -87,13 +94,13 @@ async def test_access_taken_away_on_one_ends_at_the_other(shared: Settings, tena
         assert (await at(other, ada).refusal("{ __typename }"))["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_work_wakes_a_worker(shared: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_work_wakes_a_worker(alone: Settings, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real one, which has nothing to do and would not look for ten minutes, fans out within a second."""
     monkeypatch.setattr(delivery.dispatcher, "POLL_SECONDS", 600)
     send = (
         """mutation { notify(input: { everyone: true, type: "a.b", title: "T" }) { request { status } } }"""
     )
-    async with running_server(shared) as api, working(shared, login_too=True):
+    async with running_server(alone) as api, working(alone, login_too=True):
         ada = api.user(tenant, "ada")
         await ada.receive("one")
         async with ada.socket() as socket:
