@@ -1,6 +1,7 @@
 """Tocsin as somebody at a terminal has it: real processes, which end with the test whatever happens in it."""
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -159,12 +160,16 @@ class Tocsin:
 
     def call(self, *arguments: str) -> Done:
         """Run in this process, which saves the start of another, what never gets to a database."""
-        handler = signal.getsignal(signal.SIGTERM)
+        handler, root = signal.getsignal(signal.SIGTERM), logging.getLogger()
+        logs, level = root.handlers[:], root.level
         none = dict.fromkeys(name for name in os.environ if name.startswith("TOCSIN_"))
         try:
             done = CliRunner(env=none | self.environ()).invoke(app, arguments, prog_name="tocsin")
         finally:
             signal.signal(signal.SIGTERM, handler)
+            # The command's own write to a stream that is closed now.
+            root.handlers[:] = logs
+            root.setLevel(level)
         return Done(done.exit_code, done.stdout, done.stderr)
 
     @contextmanager
