@@ -6,49 +6,20 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Uuid, any_, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Uuid, any_, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from db.listing import Listing
 from db.session import Reader, Row, Source, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import channel
-from db.types import ChannelKind, Position
+from db.types import ChannelKind
 
 _c = channel.c
 
 
-@lru_cache
-def _conditions(*, of_kind: bool) -> tuple[Any, ...]:
-    kind = (_c.kind == bindparam("kind"),) if of_kind else ()
-    return (in_tenant(channel), *kind)
-
-
-@lru_cache
-def _page_statement(*, of_kind: bool, keyset: bool) -> Read:
-    query = select(channel).where(*_conditions(of_kind=of_kind))
-    if keyset:
-        at, at_id = bindparam("at", type_=DateTime(timezone=True)), bindparam("at_id", type_=Uuid)
-        query = query.where(tuple_(_c.created_at, _c.id) > tuple_(at, at_id))
-    return Read(query.order_by(_c.created_at, _c.id).limit(bindparam("limit", type_=Integer)))
-
-
-@lru_cache
-def _count_statement(*, of_kind: bool) -> Read:
-    return Read(select(func.count().label("total")).select_from(channel).where(*_conditions(of_kind=of_kind)))
-
-
-async def page(reader: Reader, kind: ChannelKind | None, after: Position | None, limit: int) -> list[Row]:
-    """Return at most `limit` channels after a position, oldest first."""
-    statement = _page_statement(of_kind=kind is not None, keyset=after is not None)
-    at, at_id = after or (None, None)
-    return await reader.fetch(statement, kind=kind, at=at, at_id=at_id, limit=limit)
-
-
-async def count(source: Source, kind: ChannelKind | None) -> int:
-    """Return how many channels there are."""
-    row = await source.one(_count_statement(of_kind=kind is not None), kind=kind)
-    return row["total"] if row else 0
-
+LISTING = Listing(channel, {"kind": _c.kind == bindparam("kind")})
+"""All channels, oldest first."""
 
 _BY_IDS = Read(select(channel).where(in_tenant(channel), _c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 
@@ -143,15 +114,21 @@ async def remove(tx: Transaction, id: UUID) -> None:
 
 # -- secrets -----------------------------------------------------------------------------------------------
 
-_LOCK_SEALED = Write(
+_sealed = (
     select(_c.id, _c.secrets, func.now().label("now"))
     .where(in_tenant(channel), _c.secrets != func.jsonb_build_object())
     .order_by(_c.id)
-    .with_for_update()
 )
+_SEALED = Read(_sealed)
+_LOCK_SEALED = Write(_sealed.with_for_update())
 _RESEAL = Write(
     update(channel).where(*_this).values(secrets=bindparam("secrets", type_=_c.secrets.type)).returning(_c.id)
 )
+
+
+async def sealed(source: Source) -> list[Row]:
+    """Return id and secrets of all channels that have any, and now."""
+    return await source.fetch(_SEALED)
 
 
 async def lock_sealed(tx: Transaction) -> list[Row]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -27,17 +26,17 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.inbox import columns_of, unnest
+from db.listing import Listing
 from db.session import Reader, Row, Transaction
 from db.statement import TENANT_ID, Read, Write, in_tenant
 from db.tables import attempt, delivery, due
-from db.types import DeliveryStatus, Position
+from db.types import DeliveryStatus
 
 _d = delivery.c
 _KEYS = bindparam("keys", type_=ARRAY(Uuid))
@@ -94,57 +93,18 @@ async def attempts(reader: Reader, keys: Sequence[UUID]) -> list[Row]:
 # -- the log -----------------------------------------------------------------------------------------------
 
 
-class LogFilter(NamedTuple):
-    """What of the log is wanted: fields AND together, statuses OR; None and an empty list: any."""
-
-    notification_id: UUID | None = None
-    channel_id: UUID | None = None
-    owner_id: str | None = None
-    statuses: tuple[str, ...] = ()
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The binds of what restricts."""
-        return {name: value for name, value in self._asdict().items() if value not in {None, ()}}
-
-
-_WHEN_GIVEN = {
-    "notification_id": _d.notification_id == bindparam("notification_id", type_=Uuid),
-    "channel_id": _d.channel_id == bindparam("channel_id", type_=Uuid),
-    "owner_id": _d.user_id == bindparam("owner_id", type_=Text),
-    "statuses": any_(bindparam("statuses", type_=ARRAY(Text))) == _STATUS,
-}
-
-
-@lru_cache
-def _page_statement(given: tuple[str, ...], *, keyset: bool) -> Read:
-    query = select(*_SHOWN).where(in_tenant(delivery), *(_WHEN_GIVEN[name] for name in given))
-    if keyset:
-        at, at_id = bindparam("at", type_=DateTime(timezone=True)), bindparam("at_id", type_=Uuid)
-        query = query.where(tuple_(_d.created_at, _d.id) < tuple_(at, at_id))
-    newest_first = query.order_by(_d.created_at.desc(), _d.id.desc())
-    return Read(newest_first.limit(bindparam("limit", type_=Integer)))
-
-
-@lru_cache
-def _count_statement(given: tuple[str, ...]) -> Read:
-    conditions = [in_tenant(delivery), *(_WHEN_GIVEN[name] for name in given)]
-    return Read(select(func.count().label("total")).select_from(delivery).where(*conditions))
-
-
-async def page(reader: Reader, filter: LogFilter, after: Position | None, limit: int) -> list[Row]:
-    """Return at most `limit` deliveries after a position, newest first."""
-    given = filter.given
-    at, at_id = after or (None, None)
-    statement = _page_statement(tuple(given), keyset=after is not None)
-    return await reader.fetch(statement, at=at, at_id=at_id, limit=limit, **given)
-
-
-async def count(reader: Reader, filter: LogFilter) -> int:
-    """Return how many deliveries match."""
-    given = filter.given
-    row = await reader.one(_count_statement(tuple(given)), **given)
-    return row["total"] if row else 0
+LISTING = Listing(
+    delivery,
+    {
+        "notification": _d.notification_id == bindparam("notification", type_=Uuid),
+        "channel": _d.channel_id == bindparam("channel", type_=Uuid),
+        "recipient": _d.user_id == bindparam("recipient", type_=Text),
+        "statuses": any_(bindparam("statuses", type_=ARRAY(Text))) == _STATUS,
+    },
+    newest_first=True,
+    columns=_SHOWN,
+)
+"""All deliveries, newest first."""
 
 
 # -- planning ----------------------------------------------------------------------------------------------

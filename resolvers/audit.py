@@ -1,16 +1,15 @@
 """The audit log: who changed what in a tenant, for its admins."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import db.audit
-from db.audit import Entry, LogFilter
+from db.audit import Entry
 from db.session import Row, Transaction
 from resolvers.context import Context
 from resolvers.inputs import checked_texts
-from resolvers.page import Connection, PageArgs, cut, window
+from resolvers.page import CountedPage, counted_page
 from resolvers.principal import Role
 from resolvers.rights import allow
 
@@ -18,30 +17,20 @@ from resolvers.rights import allow
 _UNTOLD = frozenset({"updated_at"})
 
 
-@dataclass(frozen=True, slots=True)
-class AuditLog(Connection):
-    """A page of the log, and how many entries match in all."""
-
-    total_count: int
-
-
 @allow(Role.ADMIN)
 async def log(
     ctx: Context, first: int | None, after: str | None, filter: Mapping[str, Any], *, with_total: bool
-) -> AuditLog:
+) -> CountedPage:
     """Return a page of what the tenant's admins changed, newest first; filter: admin, subject, action."""
-    asked, wanted = window(PageArgs(first=first, after=after)), _log_filter(**filter)
-    rows = await db.audit.page(ctx.service_reader, wanted, asked.position, asked.size + 1)
-    nodes, has_more = cut(rows, asked)
-    total = await db.audit.count(ctx.service_reader, wanted) if with_total else 0
-    return AuditLog(nodes, asked, has_more, total)
+    listing, given = db.audit.LISTING, _restrictions(**filter)
+    return await counted_page(ctx.service_reader, listing, given, first, after, with_total=with_total)
 
 
-def _log_filter(
+def _restrictions(
     admin: str | None = None, subject: str | None = None, action: Sequence[str] | None = None
-) -> LogFilter:
+) -> dict[str, Any]:
     checked_texts(admin=admin, subject=subject, action=action)
-    return LogFilter(admin, subject, tuple(sorted({*(action or ())})))
+    return {"admin": admin, "subject": subject, "mutations": [*(action or ())]}
 
 
 async def record(

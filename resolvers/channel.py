@@ -17,7 +17,7 @@ from resolvers.channel_config import Policy
 from resolvers.context import Context
 from resolvers.errors import bad_input, not_found
 from resolvers.inputs import item_checks, refuse, text_problem, uuid_or_none
-from resolvers.page import Connection, PageArgs, cut, window
+from resolvers.page import CountedPage, counted_page
 from resolvers.principal import Role
 from resolvers.rights import allow
 
@@ -25,13 +25,6 @@ MAX_CHANNELS = 50
 GRACE = timedelta(hours=24)
 """For how long a signing secret that was rotated out signs along."""
 _SECRET, _PREVIOUS = "secret", "previous"
-
-
-@dataclass(frozen=True, slots=True)
-class Channels(Connection):
-    """A page of channels and how many there are in all."""
-
-    total_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +38,10 @@ class ChannelPayload:
 @allow(Role.USER, Role.AGENT)
 async def channels(
     ctx: Context, first: int | None, after: str | None, kind: ChannelKind | None, *, with_total: bool
-) -> Channels:
+) -> CountedPage:
     """Return a page of the tenant's channels, oldest first."""
-    asked = window(PageArgs(first=first, after=after))
-    rows = await db.channel.page(ctx.reader, kind, asked.position, asked.size + 1)
-    nodes, has_more = cut(rows, asked)
-    total = await db.channel.count(ctx.reader, kind) if with_total else 0
-    return Channels(nodes, asked, has_more, total)
+    listing, given = db.channel.LISTING, {"kind": kind}
+    return await counted_page(ctx.reader, listing, given, first, after, with_total=with_total)
 
 
 @allow(Role.USER, Role.AGENT)
@@ -196,7 +186,7 @@ async def _require_room(tx: Transaction) -> None:
     """Make sure that the tenant is known and has fewer channels than it may have, until the commit."""
     await db.inbox.add_tenant(tx)
     await db.turn.take(tx, "channel")
-    if await db.channel.count(tx, None) >= MAX_CHANNELS:
+    if await db.channel.LISTING.count(tx, {}) >= MAX_CHANNELS:
         raise bad_input(("input", f"the tenant has {MAX_CHANNELS} channels, the most there may be."))
 
 

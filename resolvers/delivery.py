@@ -1,18 +1,16 @@
 """The delivery log, and sending again what did not arrive."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import db.delivery
-from db.delivery import LogFilter
 from db.session import Row
 from db.types import DeliveryStatus
 from resolvers import audit
 from resolvers.context import Context
 from resolvers.errors import bad_input, not_found
 from resolvers.inputs import checked_texts, uuid_or_none, uuids
-from resolvers.page import Connection, PageArgs, cut, window
+from resolvers.page import CountedPage, counted_page
 from resolvers.principal import Role
 from resolvers.rights import allow
 
@@ -25,39 +23,29 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Deliveries(Connection):
-    """A page of the log, and how many deliveries match in all."""
-
-    total_count: int
-
-
 @allow(Role.ADMIN)
 async def deliveries(
     ctx: Context, first: int | None, after: str | None, filter: Mapping[str, Any], *, with_total: bool
-) -> Deliveries:
+) -> CountedPage:
     """Return a page of the tenant's deliveries, newest first; filter: notification, channel, status, user."""
-    asked, wanted = window(PageArgs(first=first, after=after)), _log_filter(**filter)
-    rows = await db.delivery.page(ctx.reader, wanted, asked.position, asked.size + 1)
-    nodes, has_more = cut(rows, asked)
-    total = await db.delivery.count(ctx.reader, wanted) if with_total else 0
-    return Deliveries(nodes, asked, has_more, total)
+    listing, given = db.delivery.LISTING, _restrictions(**filter)
+    return await counted_page(ctx.reader, listing, given, first, after, with_total=with_total)
 
 
-def _log_filter(
+def _restrictions(
     notification: str | None = None,
     channel: str | None = None,
     status: Sequence[DeliveryStatus] | None = None,
     user: str | None = None,
-) -> LogFilter:
+) -> dict[str, Any]:
     """Return a client's filter as the database knows it; an id that cannot exist is that of nothing."""
     checked_texts(user=user)
-    return LogFilter(
-        None if notification is None else uuids([notification])[0],
-        None if channel is None else uuids([channel])[0],
-        user,
-        tuple(sorted({it.value for it in status or ()})),
-    )
+    return {
+        "notification": None if notification is None else uuids([notification])[0],
+        "channel": None if channel is None else uuids([channel])[0],
+        "recipient": user,
+        "statuses": [it.value for it in status or ()],
+    }
 
 
 @allow(Role.ADMIN)

@@ -1,9 +1,11 @@
 """Pages of a list, as Relay's cursor connections give them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from db.listing import Listing
+from db.session import Reader
 from db.types import Position
 from resolvers import cursor
 from resolvers.errors import bad_input
@@ -115,3 +117,27 @@ def cut(rows: Sequence[Any], window: Window) -> tuple[Sequence[Any], bool]:
     if not has_more:
         return rows, False
     return (rows[1:] if window.backwards else rows[:-1]), True
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPage(Connection):
+    """A page of a listing, and how many rows match in all; 0 if that was not asked for."""
+
+    total_count: int
+
+
+async def counted_page(
+    reader: Reader,
+    listing: Listing,
+    given: Mapping[str, Any],
+    first: int | None,
+    after: str | None,
+    *,
+    with_total: bool,
+) -> CountedPage:
+    """Read a page of a listing; given: what restricts it, None and an empty list meaning no restriction."""
+    asked = window(PageArgs(first=first, after=after))
+    wanted = {name: value for name, value in given.items() if value not in (None, [])}
+    nodes, has_more = cut(await listing.page(reader, wanted, asked.position, asked.size + 1), asked)
+    total = await listing.count(reader, wanted) if with_total else 0
+    return CountedPage(nodes, asked, has_more, total)

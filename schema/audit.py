@@ -42,7 +42,7 @@ class AuditEdge:
 
 @strawberry.type(description="A page of the audit log, newest first.")
 class AuditConnection:
-    """See resolvers.audit.AuditLog."""
+    """See resolvers.page.CountedPage."""
 
     edges: list[AuditEdge] = strawberry.field(description="The entries with their cursors.")
     nodes: list[AuditEntry] = strawberry.field(description="The entries.")
@@ -55,7 +55,7 @@ class AuditConnection:
     "restriction."
 )
 class AuditFilter:
-    """See db.audit.LogFilter."""
+    """See db.audit.LISTING."""
 
     admin: strawberry.ID | None = strawberry.field(default=None, description="Done by this user.")
     subject: strawberry.ID | None = strawberry.field(

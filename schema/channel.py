@@ -51,7 +51,7 @@ class ChannelEdge:
 
 @strawberry.type(description="A page of channels, oldest first.")
 class ChannelConnection:
-    """See resolvers.channel.Channels."""
+    """See resolvers.page.CountedPage."""
 
     edges: list[ChannelEdge] = strawberry.field(description="The channels with their cursors.")
     nodes: list[Channel] = strawberry.field(description="The channels.")

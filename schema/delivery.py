@@ -84,7 +84,7 @@ class DeliveryEdge:
 
 @strawberry.type(description="A page of the delivery log, newest first.")
 class DeliveryConnection:
-    """See resolvers.delivery.Deliveries."""
+    """See resolvers.page.CountedPage."""
 
     edges: list[DeliveryEdge] = strawberry.field(description="The deliveries with their cursors.")
     nodes: list[Delivery] = strawberry.field(description="The deliveries.")
@@ -97,7 +97,7 @@ class DeliveryConnection:
     "is no restriction."
 )
 class DeliveryFilter:
-    """See db.delivery.LogFilter."""
+    """See db.delivery.LISTING."""
 
     notification: strawberry.ID | None = strawberry.field(default=None, description="Of this notification.")
     channel: strawberry.ID | None = strawberry.field(default=None, description="Through this channel.")

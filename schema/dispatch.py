@@ -24,8 +24,8 @@ class DispatchQuery:
     @strawberry.field(
         graphql_type=DispatchMethods | None,
         description="Dispatch methods that this deployment can use, and the default one; APPRISE only "
-        "where its package is installed. In this version only IN_APP delivers: channels of the others are "
-        "stored, and nothing is sent through them yet. Users, admins and agents.",
+        "where its package is installed, and EMAIL leaves only where the worker knows a mail server. "
+        "Users, admins and agents.",
     )
     async def dispatch_methods(self, info: Info) -> Any:
         """Return the methods."""

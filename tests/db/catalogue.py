@@ -1,59 +1,13 @@
 """What the system catalogues must say about isolation, as a function, to show it broken databases too."""
 
-import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from tests.db.support import AUDIT, HOST, PERSONAL, SERVICE, SHARED, WORK, Connection
+from db.isolation import HOST_ROLE, policy_faults, table_faults
+from tests.db.support import PERSONAL, SERVICE, SHARED, WORK, Connection
 
 EXEMPT = ("alembic_version", "tenant")
 ROLES = ("tocsin_app", "tocsin_worker")
-# Whose members are host applications: it calls one function, with the rights that this takes.
-HOST_ROLE = "tocsin_host"
 FUNCTIONS = ("current_tenant", "current_user_id", "is_service", "notify", "request_problems")
-
-_IN_TENANT = "tenant_id = (select tocsin.current_tenant())"
-_BY_SERVICE = f"({_IN_TENANT}) and (select tocsin.is_service())"
-_OWNED = f"({_IN_TENANT}) and ((user_id = (select tocsin.current_user_id())) or (select tocsin.is_service()))"
-_SAID_TO_ONE = f"({_IN_TENANT}) and (recipient_ids = array[(select tocsin.current_user_id())])"
-_TIED = (
-    "(caller = ('sql:'::text || (current_user)::text)) and (exists (select from tocsin.host"
-    " where ((host.tenant_id = request.tenant_id) and (host.role_name = current_user))))"
-)
-_SOUND = f"{_TIED} and (tocsin.request_problems(request.*) is null)"
-_OF_OWN_REQUEST = (
-    "(kind = 'request'::text) and (exists (select from tocsin.request"
-    " where ((request.tenant_id = due.tenant_id) and (request.id = due.id))))"
-)
-
-
-class Policy(NamedTuple):
-    """A policy, its conditions as `_plain` gives them; None: none of its own."""
-
-    using: str | None
-    check: str | None
-    roles: tuple[str, ...] = ("public",)
-    command: str = "ALL"
-    permissive: str = "PERMISSIVE"
-
-
-_APP, _WORKER = ROLES
-# By table and name. Without a context only `worker` lets anybody see anything, and that only ids.
-POLICIES: Mapping[tuple[str, str], Policy] = {
-    **{(table, "isolation"): Policy(_OWNED, _OWNED) for table in PERSONAL},
-    **{(table, "isolation"): Policy(_IN_TENANT, _IN_TENANT) for table in SHARED},
-    ("audit", "isolation"): Policy(_BY_SERVICE, _IN_TENANT),
-    ("request", "isolation"): Policy(_BY_SERVICE, _BY_SERVICE, (_APP, _WORKER)),
-    ("request", "own_select"): Policy(_SAID_TO_ONE, None, (_APP,), "SELECT"),
-    ("request", "own_delete"): Policy(_SAID_TO_ONE, None, (_APP,), "DELETE"),
-    ("due", "isolation"): Policy(_IN_TENANT, _IN_TENANT, (_APP,)),
-    ("due", "worker"): Policy("true", "true", (_WORKER,)),
-    ("due", "host_insert"): Policy(None, _OF_OWN_REQUEST, (HOST_ROLE,), "INSERT"),
-    ("host", "own"): Policy("role_name = current_user", None, (HOST_ROLE,), "SELECT"),
-    ("request", "host_insert"): Policy(None, _SOUND, (HOST_ROLE,), "INSERT"),
-    ("request", "host_select"): Policy(_TIED, None, (HOST_ROLE,), "SELECT"),
-    ("request", "host_update"): Policy(_TIED, "idempotency_key is null", (HOST_ROLE,), "UPDATE"),
-}
 
 _SAID_BY_SQL = (
     *("recipient_ids", "recipients", "type", "category", "severity", "title", "body", "url", "targets"),
@@ -102,55 +56,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
 
 async def faults(connection: Connection) -> list[str]:
     """Return what is wrong with the isolation of the database, a sentence each."""
-    checks = (_tables, _policies, _roles, _objects, _keys, _privileges)
+    checks = (table_faults, policy_faults, _roles, _objects, _keys, _privileges)
     return [fault for check in checks for fault in await check(connection)]
-
-
-async def _tables(connection: Connection) -> list[str]:
-    rows = await connection.fetch(
-        "select relname, relrowsecurity, relforcerowsecurity from pg_class"
-        " where relnamespace = 'tocsin'::regnamespace and relkind in ('r', 'p', 'f', 'm')"
-    )
-    known = {*PERSONAL, *SHARED, *SERVICE, *AUDIT, *WORK, *HOST, *EXEMPT}
-    found = {row["relname"] for row in rows}
-    guarded = [row for row in rows if row["relname"] not in EXEMPT]
-    return [
-        *(f"{name} is not in the list of tables" for name in sorted(found - known)),
-        *(f"{name} is missing" for name in sorted(known - found)),
-        *(f"{row['relname']} has no row level security" for row in guarded if not row["relrowsecurity"]),
-        *(
-            f"{row['relname']} {'forces' if row['relforcerowsecurity'] else 'does not force'} it"
-            for row in guarded
-            if row["relforcerowsecurity"] is (row["relname"] in HOST)
-        ),
-    ]
-
-
-def _plain(expression: str | None) -> str | None:
-    """Return a condition as Postgres prints it, without its outer brackets, aliases and odd spaces."""
-    if expression is None:
-        return None
-    text = re.sub(r" as \w+", "", re.sub(r"\s+", " ", expression.lower())).replace("( ", "(")
-    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
-
-
-async def _policies(connection: Connection) -> list[str]:
-    rows = await connection.fetch("select * from pg_policies where schemaname = 'tocsin'")
-    found = {
-        (row["tablename"], row["policyname"]): Policy(
-            _plain(row["qual"]),
-            _plain(row["with_check"]),
-            tuple(row["roles"]),
-            row["cmd"],
-            row["permissive"],
-        )
-        for row in rows
-    }
-    return [
-        f"policy {name} of {table} is {found.get((table, name))}"
-        for table, name in sorted(found.keys() | POLICIES.keys())
-        if found.get((table, name)) != POLICIES.get((table, name))
-    ]
 
 
 async def _roles(connection: Connection) -> list[str]:

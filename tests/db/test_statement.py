@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import func, select
 
 import db
+import db.audit
 import db.channel
+import db.delivery
 import db.event
 import db.notification
 import db.notification_type
@@ -28,6 +30,7 @@ import db.stats
 from db import tables
 from db.draft import create
 from db.filter import _WHEN_GIVEN, Shape
+from db.listing import Listing, count_statement, page_statement
 from db.notification import ALL_COLUMNS, _PageShape
 from db.session import Database, Scope, open_database
 from db.statement import SET_CONTEXT, Read, Statement, Write
@@ -44,11 +47,22 @@ with_predicates = pytest.mark.skipif("TOCSIN_TEST_RLS_ALONE" in os.environ, reas
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ID = UUID(int=1)
 SCOPE = {"tenant_id": "statement-1", "user_id": "ada", "actor": "user:ada"}
-_TEXTS = ("types", "categories", "targets", "teams", "names", "users_id", "types_name", "types_category")
+_TEXTS = (
+    "types",
+    "categories",
+    "targets",
+    "teams",
+    "names",
+    "users_id",
+    "types_name",
+    "types_category",
+    "statuses",
+    "mutations",
+)
 _ONE = (
     *("kind", "status", "severity", "title", "body", "url", "icon", "team_id", "category", "type", "name"),
     *("group", "title_template", "body_template", "reason", "error", "who", "owner_id", "project_id"),
-    *("environment_id", "channel_kind", "email", "timezone", "prefix"),
+    *("environment_id", "channel_kind", "email", "timezone", "prefix", "admin", "subject", "recipient"),
 )
 # One value for each bind that any statement names; what comes back does not matter, that it runs does.
 VALUES: dict[str, Any] = {
@@ -65,7 +79,7 @@ VALUES: dict[str, Any] = {
     ),
     **dict.fromkeys(("status_code", "unread_seq"), 3),
     **{name: {"a": 1} for name in ("actions", "data", "config", "secrets")},
-    **dict.fromkeys(("this", "channel"), ID),
+    **dict.fromkeys(("this", "channel", "notification"), ID),
     **dict.fromkeys(("why", "noun", "method"), "a"),
     **dict.fromkeys(("retention_days", "inbox_days"), 3),
     **dict.fromkeys(("notifier_paused", "enabled_by_default"), True),
@@ -154,6 +168,14 @@ def _shapes() -> Iterator[Shape]:
     yield from (Shape(*them) for them in product(ReadState, Inclusion, given))
 
 
+def _listed() -> Iterator[tuple[str, Listing, tuple[str, ...]]]:
+    """Yield each listing with no, each, and all restrictions."""
+    for module in (db.audit, db.channel, db.delivery):
+        names = tuple(module.LISTING._restrictions)
+        for given in dict.fromkeys([(), *combinations(names, 1), names]):
+            yield module.__name__, module.LISTING, given
+
+
 def _built() -> dict[str, Statement]:
     """Build what depends on a filter, a page or a narrowing, in every shape."""
     flags = list(product((False, True), repeat=4))
@@ -169,10 +191,11 @@ def _built() -> dict[str, Statement]:
         **{f"after {shape}": db.event._after_statement(shape, ALL_COLUMNS) for shape in _shapes()},
         **{f"read_all {shape}": db.notification._read_all_statement(shape) for shape in _shapes()},
         **{
-            f"channels {kind} {keyset}": db.channel._page_statement(of_kind=kind, keyset=keyset)
-            for kind, keyset in product((False, True), repeat=2)
+            f"{name} {given} {keyset}": page_statement(listing, given, keyset=keyset)
+            for name, listing, given in _listed()
+            for keyset in (False, True)
         },
-        **{f"channel count {kind}": db.channel._count_statement(of_kind=kind) for kind in (False, True)},
+        **{f"{name} count {given}": count_statement(listing, given) for name, listing, given in _listed()},
         **{f"preferences {them}": db.preference._list_statement(them) for them in narrowings},
         "by ids": db.notification._by_ids_statement(ALL_COLUMNS),
         **{f"erase {number}": it for number, it in enumerate(db.removal._ERASE)},
@@ -205,7 +228,7 @@ def _arguments(name: str, statement: Statement) -> list[Any]:
 
 def test_the_statements_are_found() -> None:
     """What follows is about all statements, so their number is known; it changes when one is added."""
-    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (129, 34)
+    assert (len(MODULE_LEVEL), sum(isinstance(it, Read) for it in MODULE_LEVEL.values())) == (130, 35)
 
 
 def test_what_has_no_scope_is_known() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import db.delivery
+from db.listing import page_statement
 from db.session import OUTBOX, Database, Scope
 from resolvers.principal import Role
 from tests.resolvers.support import (
@@ -206,7 +207,7 @@ async def test_a_page_comes_off_the_index(admin: Api.User, vault: Vault, keyset:
     await one(admin)
     await vault.connection.execute(_MANY, admin.tenant)
     await vault.connection.execute("analyze tocsin.delivery")
-    statement = db.delivery._page_statement((), keyset=keyset)
+    statement = page_statement(db.delivery.LISTING, (), keyset=keyset)
     binds = {"at": datetime.now(UTC) - timedelta(minutes=10), "at_id": uuid4(), "limit": 20}
     scope = Scope(admin.tenant, "root")
     async with vault.connection.transaction():
