@@ -14,7 +14,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from db.migrate import _LOCK, _config, check, downgrade, is_current, newest, upgrade
+from db.migrate import _LOCK, _config, check, downgrade, upgrade
+from db.revision import is_current, newest
 from db.session import open_database
 from db.tables import metadata
 from tests.db.catalogue import faults

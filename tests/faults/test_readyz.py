@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 import db.pool
-from db.migrate import newest
+from db.revision import newest
 from tests.faults.proxy import Proxy
 from tests.faults.soak import cut_off
 from tests.support import Urls, serving, test_settings
