@@ -67,6 +67,7 @@ const results = [
 
 cpSync(here('public/index.html'), `${out}index.html`);
 cpSync(here('public/favicon.svg'), `${assets}favicon.svg`);
+cpSync(here('examples'), `${assets}examples`, { recursive: true });
 
 // ---- LICENSES.txt: every package in the bundles, its comments and its licence ----
 

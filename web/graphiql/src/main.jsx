@@ -145,9 +145,7 @@ function fetcher(params, options) {
 
 // ---- page ----
 
-const defaultTabs = [
-  {
-    query: `# Welcome to Tocsin's GraphQL API.
+const welcome = `# Welcome to Tocsin's GraphQL API.
 #
 # It needs a token. Put it under "Headers":
 #
@@ -158,44 +156,18 @@ const defaultTabs = [
 # All tabs share the headers, and a
 # subscription sends them when it connects.
 #
-# Ctrl-Enter runs, Ctrl-Space completes.
+# Ctrl-Enter runs the operation under the
+# cursor, Ctrl-Space completes.
 
-query Inbox {
-  notifications(first: 10) {
-    unreadCount
-    nodes {
-      id
-      title
-      read
-      createdAt
-    }
-  }
+`;
+
+/** Ready examples for a role: a file beside this one, so that they change without a new bundle. */
+async function example(role) {
+  const answer = await fetch(new URL(`examples/${role}.graphql`, import.meta.url));
+  return answer.ok ? answer.text() : '';
 }
-`,
-  },
-  {
-    query: `mutation ReadOne($ids: [ID!]!) {
-  read(ids: $ids) {
-    changed
-    stats {
-      unread
-    }
-  }
-}
-`,
-    variables: `{
-  "ids": []
-}`,
-  },
-  {
-    query: `subscription Badge {
-  stats {
-    unread
-  }
-}
-`,
-  },
-];
+const [ofUser, ...others] = await Promise.all(['user', 'admin', 'agent'].map(example));
+const defaultTabs = [welcome + ofUser, ...others].map(query => ({ query }));
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
