@@ -1,0 +1,1 @@
+"""What is deployed: the proxy in front, and the files for engines."""
