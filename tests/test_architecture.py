@@ -3,6 +3,7 @@
 import ast
 import copy
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -253,12 +254,16 @@ def test_the_pool_is_used_in_db_only() -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"pool", "_pool", "acquire"}
     }
     assert found == {
-        f"db/{it}.py" for it in ("epoch", "migrate", "pool", "safety", "session", "tenant", "work")
+        f"db/{it}.py"
+        for it in ("checkup", "epoch", "migrate", "pool", "revision", "safety", "session", "tenant", "work")
     }
 
 
 def test_time_is_the_databases() -> None:
-    """A host's clock may go wrong: only tokens, signatures, a metric and Retry-After without a Date go by it."""
+    """A host's clock may go wrong: tokens, signatures, a metric and Retry-After without a Date go by it.
+
+    And `tocsin doctor` compares it.
+    """
     found = {
         path
         for path, tree in _everything()
@@ -268,7 +273,7 @@ def test_time_is_the_databases() -> None:
     }
     assert found == {
         *("delivery/http.py", "delivery/metrics.py", "delivery/webhook.py"),
-        *("tocsin/auth.py", "tocsin/connection.py"),
+        *("tocsin/auth.py", "tocsin/connection.py", "tocsin/doctor/database.py"),
     }
 
 
@@ -296,3 +301,10 @@ def test_no_function_is_too_long() -> None:
 def test_the_longest_tests_are_there() -> None:
     """What is to begin first is found by its name; a file that is renamed takes its place in the order along."""
     assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="asks git")
+def test_nothing_that_is_tracked_is_ignored() -> None:
+    """The wheel leaves out what .gitignore names, also where git was told to keep it."""
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == ""

@@ -14,7 +14,7 @@ from strawberry import Schema
 from strawberry.extensions import DisableIntrospection
 
 import db.inbox
-from db.migrate import is_current
+from db.revision import is_current
 from db.session import OUTAGE, Database, Scope, open_database
 from live.hub import Hub, Place
 from live.sweep import keep_sweeping
@@ -25,7 +25,7 @@ from resolvers.reads import Reads
 from resolvers.unsubscribe import Link
 from schema import build
 from schema.limits import Limits, QueryLimits
-from tocsin import logs, metrics
+from tocsin import bell, logs, metrics
 from tocsin.access import Access
 from tocsin.auth import Authenticator
 from tocsin.connection import OperationScope
@@ -188,6 +188,7 @@ def create_app(settings: Settings, *, alongside: Alongside | None = None, login_
     app.state.server = server
     app.include_router(endpoint)
     app.include_router(unsubscribe_router(server.link, server.unsubscribe))
+    app.include_router(bell.router())
     _add_health(app, server)
     if settings.graphiql:
         app.mount("/graphiql", _Assets(directory=_GRAPHIQL / "assets"))

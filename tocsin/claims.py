@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from jwt import InvalidTokenError
@@ -105,9 +106,21 @@ def identity_of(claims: Claims, settings: Settings) -> Identity:
     """Read subject, tenants and roles, or raise InvalidTokenError."""
     return Identity(
         _identifier(claims.get("sub"), "sub"),
-        _tenants(_claim(claims, settings.jwt_tenant_claim)),
-        _roles(_claim(claims, settings.jwt_roles_claim)),
+        _one_of_equal_tenants(_tenants(_claim(claims, settings.jwt_tenant_claim))),
+        _one_of_equal_roles(_roles(_claim(claims, settings.jwt_roles_claim))),
     )
+
+
+# Thousands of callers are remembered, and most have the same tenants and roles: one object for all of these.
+# Two memories, for a tenant may be called as a role is, and then the sets are equal.
+@lru_cache(1_024)
+def _one_of_equal_tenants(names: frozenset[str]) -> frozenset[str]:
+    return names
+
+
+@lru_cache(16)
+def _one_of_equal_roles(roles: frozenset[Role]) -> frozenset[Role]:
+    return roles
 
 
 def _claim(claims: Claims, name: str) -> Any:

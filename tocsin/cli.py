@@ -19,7 +19,7 @@ import typer
 from uvicorn.loops.auto import auto_loop_factory
 
 from db import epoch
-from db.migrate import is_current, newest
+from db.revision import is_current, newest
 from db.session import Database, open_database
 from delivery import reconcile as reconciling
 from live.hub import Hub
@@ -29,6 +29,7 @@ from tocsin import importer, rotation
 from tocsin.auth import Authenticator, ConfigurationError, sign
 from tocsin.environment import environment, url
 from tocsin.fault import plain_errors
+from tocsin.garbage import loading
 from tocsin.hubs import open_hub
 from tocsin.keys import secret_vault
 from tocsin.roles import require_safe_role
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 
 T = TypeVar("T")
+_COLOURS = {"warning": "yellow", "problem": "red"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -65,8 +67,8 @@ def dev(
     demo: Annotated[bool, typer.Option(help="Fill and move three demo tenants.")] = True,
 ) -> None:
     """Run everything on this machine: Postgres, migrations, a demo, the server and GraphiQL."""
-    from tocsin import dev as development  # noqa: PLC0415
-
+    with loading():
+        from tocsin import dev as development  # noqa: PLC0415
     with plain_errors(), _logging(Settings()) as settings:
         development.run(settings, port=port, demo=demo)
 
@@ -78,9 +80,10 @@ def serve(
     workers: Annotated[int, typer.Option(help="Server processes.", min=1, max=64)] = 1,
 ) -> None:
     """Serve the API. Refuses to start with an unsafe setting and says which."""
-    import uvicorn  # noqa: PLC0415
+    with loading():
+        import uvicorn  # noqa: PLC0415
 
-    from tocsin.app import create_app, server_options  # noqa: PLC0415
+        from tocsin.app import create_app, server_options  # noqa: PLC0415
 
     with plain_errors(), _logging(Settings()) as logged, environment(logged) as settings:
         Authenticator(settings)
@@ -303,6 +306,32 @@ async def _require_current(database: Database) -> None:
         if await is_current(database):
             return
     raise ConfigurationError(f"The database is not at revision {newest()}: run `tocsin migrate`.")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at everything that a server or worker with these settings needs; say what to do.
+
+    Changes nothing and sends no mail. The exit code is 1 if there is a problem.
+    """
+    with loading():
+        from tocsin import doctor as examination  # noqa: PLC0415
+
+    def is_well(found: examination.Finding) -> bool:
+        typer.secho(str(found), fg=_COLOURS.get(found.level))
+        return found.level is not examination.Level.PROBLEM
+
+    async def examine(settings: Settings) -> bool:
+        return all([is_well(found) async for found in examination.findings(settings)])
+
+    with plain_errors():
+        given = Settings()
+        if (unset := examination.database_finding(given)) and not is_well(unset):
+            raise typer.Exit(1)
+        with environment(given) as settings:
+            passed = asyncio.run(examine(settings))
+    if not passed:
+        raise typer.Exit(1)
 
 
 @app.command()

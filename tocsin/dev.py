@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import functools
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -17,10 +18,11 @@ from resolvers.principal import Role
 from tocsin import demo
 from tocsin.app import create_app, server_options
 from tocsin.auth import sign
+from tocsin.bell import page
 from tocsin.environment import environment, url
 from tocsin.fault import AlreadyRunningError
 from tocsin.roles import require_safe_role
-from tocsin.settings import Settings
+from tocsin.settings import Settings, for_development
 from tocsin.worker import working
 
 _HOST = "127.0.0.1"
@@ -64,7 +66,7 @@ def run(settings: Settings, *, port: int, demo: bool) -> None:
     """Run until Ctrl-C or SIGTERM; Postgres stops with it. Raises AlreadyRunningError."""
     with _alone(settings.data_dir):
         _require_free(port)
-        with environment(settings, migrate=True) as whole, suppress(KeyboardInterrupt):
+        with environment(for_development(settings), migrate=True) as whole, suppress(KeyboardInterrupt):
             asyncio.run(_serve(whole, port, with_demo=demo))
 
 
@@ -75,8 +77,11 @@ async def _serve(settings: Settings, port: int, *, with_demo: bool) -> None:
         if with_demo:
             await demo.seed(database)
     app = create_app(settings, alongside=demo.tick if with_demo else None, login_too=False)
+    has_page = with_demo and _can_sign(settings)
+    if has_page:
+        app.include_router(page.router(demo.PEOPLE, functools.partial(_token, settings)))
     server = _Server(uvicorn.Config(app, **server_options(settings, _HOST, port)))
-    server.greeting = lambda: _greet(settings, port)
+    server.greeting = lambda: _greet(settings, port, has_page=has_page)
     async with working(settings, login_too=False):
         await server.serve()
 
@@ -93,12 +98,22 @@ class _Server(uvicorn.Server):
             self.greeting()
 
 
-def _greet(settings: Settings, port: int) -> None:
+def _can_sign(settings: Settings) -> bool:
+    """Tell whether the key that tokens are checked with makes them, too."""
+    return settings.jwt_algorithm == "HS256"
+
+
+def _token(settings: Settings, tenant: str, user: str, role: Role) -> str:
+    return sign(settings, tenants=[tenant], user=user, roles=[role], expires=_LIFETIME)
+
+
+def _greet(settings: Settings, port: int, *, has_page: bool) -> None:
     """Print where to look and with which tokens."""
-    address = f"http://{_HOST}:{port}/graphql"
-    typer.secho(f"\nTocsin runs. GraphiQL: {address}", bold=True)
-    if settings.jwt_algorithm == "HS256":
+    address = f"http://{_HOST}:{port}"
+    demo_page = f"Demo: {address}/\n" if has_page else ""
+    typer.secho(f"\nTocsin runs. {demo_page}GraphiQL: {address}/graphql", bold=True)
+    if _can_sign(settings):
         for who, tenant, user, role in _PEOPLE:
-            token = sign(settings, tenants=[tenant], user=user, roles=[role], expires=_LIFETIME)
-            typer.echo(f"\n{who} ({user} of {tenant}): {address}#token={token}\n  Bearer {token}")
+            token = _token(settings, tenant, user, role)
+            typer.echo(f"\n{who} ({user} of {tenant}): {address}/graphql#token={token}\n  Bearer {token}")
     typer.echo("\nCtrl-C stops it.")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pydantic import SecretStr
 
 from db import embedded
-from db.migrate import upgrade
 from tocsin.settings import Settings
 
 
@@ -36,6 +35,8 @@ def _with_urls(settings: Settings, server: SecretStr, owner: SecretStr) -> Setti
 
 
 def _upgrade(settings: Settings) -> None:
+    from db.migrate import upgrade  # noqa: PLC0415  Alembic takes long to load
+
     asyncio.run(upgrade(url(settings.owner_database_url)))
 
 

@@ -6,12 +6,12 @@ from typing import NoReturn
 
 import asyncpg
 import typer
-from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.embedded import EmbeddedError
-from db.session import APP_ROLE
+from db.revision import MigrationError
+from db.session import APP_ROLE, WORKER_ROLE
 from tocsin.auth import ConfigurationError
 from tocsin.settings import variable
 
@@ -25,18 +25,28 @@ def plain_errors() -> Iterator[None]:
     """Say what the person at the terminal can mend in one sentence; anything else keeps its traceback."""
     try:
         yield
-    except ValidationError as error:
-        wrong = "; ".join(f"{variable(str(it['loc'][0]))}: {it['msg']}" for it in error.errors())
-        _fail(f"Settings: {wrong}")
-    except (ConfigurationError, EmbeddedError, AlreadyRunningError) as error:
-        _fail(str(error))
-    except CommandError as error:
-        _fail(f"The database was migrated by a newer Tocsin than this one. ({error})")
-    except OSError as error:
-        where = error.filename or "The database cannot be reached"
-        _fail(f"{where}: {error.strerror or error or type(error).__name__}")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError) as error:
-        _fail(_database_fault(error))
+    except Exception as error:
+        if said := sentence(error):
+            _fail(said)
+        raise
+
+
+def sentence(error: Exception) -> str | None:
+    """Return what to say, without a secret, of an error that a person can mend; None: it is another one."""
+    match error:
+        case ValidationError():
+            wrong = "; ".join(f"{variable(str(it['loc'][0]))}: {it['msg']}" for it in error.errors())
+            return f"Settings: {wrong}"
+        case ConfigurationError() | EmbeddedError() | AlreadyRunningError():
+            return str(error)
+        case MigrationError():
+            return f"The database was migrated by a newer Tocsin than this one. ({error})"
+        case OSError():
+            where = error.filename or "The database cannot be reached"
+            return f"{where}: {error.strerror or error or type(error).__name__}"
+        case asyncpg.PostgresError() | asyncpg.InterfaceError() | SQLAlchemyError():
+            return _database_fault(error)
+    return None
 
 
 def _fail(message: str) -> NoReturn:
@@ -48,9 +58,10 @@ def _database_fault(error: BaseException) -> str:
     while error.__cause__ and not isinstance(error, asyncpg.PostgresError):
         error = error.__cause__  # SQLAlchemy wraps what the driver says in a statement and a link
     said = f"The database cannot be used: {str(error).partition(chr(10))[0]}"
+    is_about_a_role = APP_ROLE in said or WORKER_ROLE in said
     if not isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return f"{said}: run `tocsin migrate`." if APP_ROLE in said else said
-    if APP_ROLE in said:
+        return f"{said}: run `tocsin migrate`." if is_about_a_role else said
+    if is_about_a_role:
         return f"{said}. A superuser can allow it: GRANT tocsin_app, tocsin_worker TO the role in the URL."
     return (
         f"{said}. Migrate as the database's owner, with CREATEROLE or after a superuser's"

@@ -3,7 +3,6 @@
 from contextlib import AbstractAsyncContextManager
 
 from live.hub import Heard, Hub
-from live.nats import nats_hub
 from live.postgres import postgres_hub
 from tocsin.environment import url
 from tocsin.settings import Settings
@@ -15,5 +14,7 @@ def open_hub(settings: Settings, heard: Heard | None = None) -> AbstractAsyncCon
     heard: takes the notes of other processes.
     """
     if settings.hub is not None:
+        from live.nats import nats_hub  # noqa: PLC0415  loaded by who uses it
+
         return nats_hub(settings.hub.get_secret_value(), heard)
     return postgres_hub(url(settings.database_url), heard)

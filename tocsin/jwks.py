@@ -111,7 +111,7 @@ class RemoteKeySet:
         started = self._clock()
         try:
             # Keys are parsed in the thread as well: a big set would stall the event loop.
-            keys = await asyncio.to_thread(_fetch_keys, self._url, self._algorithm)
+            keys = await asyncio.to_thread(fetch_keys, self._url, self._algorithm)
         except (OSError, HTTPException, ValueError, RecursionError) as error:
             _log.warning("The key set at TOCSIN_JWKS_URL stays as it was: %s", error)
         else:
@@ -158,7 +158,8 @@ def _public_key(jwk: dict[str, Any], algorithm: str) -> PublicKey | None:
     return None if parsed.Algorithm.check_key_length(key) else key
 
 
-def _fetch_keys(url: str, algorithm: str) -> KeySet:
+def fetch_keys(url: str, algorithm: str) -> KeySet:
+    """Return the keys at an http or https URL, in 5 s at most; OSError, HTTPException or ValueError if none."""
     try:
         return parse_key_set(_download(url), algorithm)
     except HTTPError as error:

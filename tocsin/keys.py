@@ -25,6 +25,8 @@ Clock: TypeAlias = Callable[[], float]
 Key = TypeVar("Key")
 
 MIN_SECRET_BYTES = 32
+SIGNING_KEY, SECRET_KEYS = "signing-key", "secret-keys"
+"""The files of the data dir that hold what is not set."""
 _SECRET_KEY_BYTES = 32
 # 43 characters of base64 and one of padding are 32 bytes.
 _SECRET_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)")
@@ -56,7 +58,7 @@ def load_or_create_secret(data_dir: Path) -> SecretStr:
     The file has mode 0600. Processes that start together get the same key, and a process that dies in
     between leaves no part of one. Raises ConfigurationError when it cannot be read or written.
     """
-    path = data_dir / "signing-key"
+    path = data_dir / SIGNING_KEY
     secret = _kept(path, "signing key", lambda: secrets.token_urlsafe(MIN_SECRET_BYTES))
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigurationError(f"The signing key {path} is damaged; delete it to have a new one.")
@@ -69,7 +71,7 @@ def secret_vault(settings: Settings) -> Vault:
     The file holds what the variable would. Raises ConfigurationError for a key that is none.
     """
     if settings.secret_keys is None:
-        path = settings.data_dir / "secret-keys"
+        path = settings.data_dir / SECRET_KEYS
         where, text = f"The file {path}", _kept(path, "secret key", _new_secret_key)
     else:
         where, text = "TOCSIN_SECRET_KEYS", settings.secret_keys.get_secret_value()

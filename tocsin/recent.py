@@ -20,7 +20,8 @@ class Recent(Generic[K, V]):
 
     def __init__(self, seconds: float, size: int, revision: Callable[[], int] = lambda: 0) -> None:
         self._seconds, self._size, self._revision = seconds, size, revision
-        self._values: dict[K, tuple[Stamp, V]] = {}
+        # Flat: each object is one more for every full collection of garbage to visit.
+        self._values: dict[K, tuple[float, int, V]] = {}
 
     def __len__(self) -> int:
         return len(self._values)
@@ -31,14 +32,15 @@ class Recent(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return a value that is still true, or None."""
-        stamp, value = self._values.get(key, (None, None))
-        now = self.stamp()
-        fresh = stamp and stamp.revision == now.revision and now.at - stamp.at < self._seconds
+        if (found := self._values.get(key)) is None:
+            return None
+        at, revision, value = found
+        fresh = revision == self._revision() and time.monotonic() - at < self._seconds
         return value if fresh else None
 
     def put(self, key: K, value: V, stamp: Stamp) -> None:
         """Remember a value; the one that was put longest ago makes room for it."""
         self._values.pop(key, None)
-        self._values[key] = (stamp, value)
+        self._values[key] = (stamp.at, stamp.revision, value)
         if len(self._values) > self._size:
             del self._values[next(iter(self._values))]

@@ -34,6 +34,15 @@ async def rotate(database: Database, vault: Vault) -> Report:
     return report
 
 
+async def closed(database: Database, vault: Vault) -> set[tuple[str, str]]:
+    """Return the channels (tenant, id) with secrets that do not open; nothing is changed."""
+    report = Report()
+    for tenant_id in await db.tenant.ids(database):
+        for row in await db.channel.sealed(database.reader(Scope(tenant_id, None))):
+            _resealed(tenant_id, row, vault, report)
+    return report.closed
+
+
 def _resealed(tenant_id: str, row: Row, vault: Vault, report: Report) -> dict[str, Any]:
     """Return a channel's secrets, without one that was rotated out and no longer signs along."""
 

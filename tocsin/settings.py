@@ -31,6 +31,9 @@ def _from_json(value: object) -> object:
     return orjson.loads(value) if isinstance(value, str) else value
 
 
+_DEV = "`tocsin dev` does unless this is set to false."
+
+
 class Settings(BaseSettings):
     """Settings from `TOCSIN_*` environment variables; immutable once read."""
 
@@ -160,11 +163,16 @@ class Settings(BaseSettings):
         (), description="JSON list of other origins whose pages may call the API from a browser."
     )
     introspection: bool = Field(
-        True,
-        description="Answer questions about the schema, and say in errors which name may have been meant.",
+        False,
+        description="Answer questions about the schema, and say in errors which name may have been meant. "
+        f"{_DEV}",
     )
-    allow_get: bool = Field(True, description="Answer queries, and streams, that are asked for with GET.")
-    graphiql: bool = Field(True, description="Serve GraphiQL to browsers at /graphql.")
+    allow_get: bool = Field(
+        False, description=f"Answer queries, and streams, that are asked for with GET. {_DEV}"
+    )
+    graphiql: bool = Field(
+        False, description=f"Serve GraphiQL to browsers at /graphql; it needs introspection. {_DEV}"
+    )
 
     trusted_documents: Path | None = Field(
         None,
@@ -205,6 +213,12 @@ class Settings(BaseSettings):
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return f"{Settings.model_config['env_prefix']}{name}".upper()
+
+
+def for_development(settings: Settings) -> Settings:
+    """Return settings that let a developer look around, as far as the person did not set otherwise."""
+    doors = {"introspection", "allow_get", "graphiql"} - settings.model_fields_set
+    return settings.model_copy(update=dict.fromkeys(doors, True))
 
 
 def table() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from db.migrate import is_current
+from db.revision import is_current
 from db.session import OUTBOX, WORKER_ROLE, Database, open_database
 from delivery import cleanup
 from delivery.dispatcher import Dispatcher, Pace
@@ -28,7 +28,8 @@ from tocsin.tracing import tracing
 if TYPE_CHECKING:
     from tocsin.traces import Traces
 
-_CONNECTIONS = 6
+CONNECTIONS = 6
+"""Of a worker to the database, beside the one for hints."""
 _MARGIN_SECONDS = 10
 """What a lease must have beyond the time of an attempt, to settle it."""
 _PATIENCE_SECONDS = 5
@@ -53,7 +54,7 @@ async def _hub_and_database(
         open_hub(settings) as hub,
         open_database(
             database_url,
-            size=_CONNECTIONS,
+            size=CONNECTIONS,
             role=WORKER_ROLE,
             on_commit=hub.announce,
             connection_class=traces.connection_class if traces else asyncpg.Connection,

@@ -1,5 +1,6 @@
 """The npm packages of a folder, by default this one: there if node and npm are, installed when first needed."""
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,11 @@ def available() -> bool:
 
 
 def install(folder: Path = HERE) -> None:
-    """Install what a folder's lock file says, unless that is what is installed."""
+    """Install what a folder's lock file says, unless that is what is installed; one process at a time."""
     installed, locked = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True)
+    with locked.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
+            subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True
+            )

@@ -18,8 +18,8 @@ from tocsin.settings import Settings
 NEWER = {"Accept": "application/graphql-response+json"}
 EVENTS = {"Accept": "text/event-stream"}
 
-PLAIN = Settings(max_body_bytes=20_000, init_timeout_seconds=1)
-RICH = Settings(auth_cookie="session", allowed_origins=("https://app.example",))
+PLAIN = Settings(allow_get=True, max_body_bytes=20_000, init_timeout_seconds=1)
+RICH = Settings(allow_get=True, auth_cookie="session", allowed_origins=("https://app.example",))
 
 
 class Site:

@@ -177,7 +177,7 @@ _REFUSED: dict[str, Exception] = {
 
 def make_app(tokens: Tokens, settings: Settings | None = None, **page: Any) -> FastAPI:
     """Return an application wired as the real one is."""
-    settings = settings or Settings()
+    settings = settings or Settings(allow_get=True)
     limits = Limits(settings.max_depth, settings.max_aliases, settings.max_fields, 50, settings.max_tokens)
     schema = strawberry.Schema(
         Query,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.db.catalogue import POLICIES, Policy
+from db.isolation import POLICIES, Policy
 from tests.db.support import HOST, PERSONAL, SERVICE, SHARED, WORK
 
 _TENANT = "tenant_id = (select tocsin.current_tenant())"

@@ -154,6 +154,8 @@ class Chaos:
             # Not by the clock: a busy machine would do nothing but connect.
             if self.seen["statements"] >= 100 * (self.seen["kills"] + 1):
                 await self.kill(Scope("", None))
+            if self.seen["statements"] >= self.statements:
+                continue  # who is cancelled before the first step never sees that it is over
             for task in self.random.sample([*running], min(4, len(running))):
                 self.seen["cancelled"] += task.cancel()
         return failed

@@ -58,6 +58,7 @@ class Tenant:
 
     api: Api
     eye: Eye
+    hub: Hub
     id: str
 
     @property
@@ -92,7 +93,7 @@ class Tenant:
         return await self.eye.count("due", self.id)
 
     async def hurry(self) -> None:
-        """Let its deliveries be due now: time passes."""
+        """Let its deliveries be due now: time passes, and the worker need not find out by itself."""
         await self.eye.sql.execute(
             "update tocsin.due set due_at = now() where tenant_id = $1 and due_at < 'infinity'", self.id
         )
@@ -100,6 +101,7 @@ class Tenant:
             "update tocsin.delivery set next_attempt_at = now() where tenant_id = $1 and next_attempt_at > now()",
             self.id,
         )
+        self.hub.announce([OUTBOX])
 
     async def settled(self, seconds: float = 20) -> None:
         """Wait until nothing of it is held or due."""
@@ -122,7 +124,7 @@ class Shop:
 
     def tenant(self) -> Tenant:
         """Return a tenant that no other test knows."""
-        return Tenant(self.api, self.eye, f"tenant-{uuid4().hex[:12]}")
+        return Tenant(self.api, self.eye, self.hub, f"tenant-{uuid4().hex[:12]}")
 
     def dispatcher(
         self, senders: Mapping[ChannelKind, Sender] | Sender, pace: Pace = QUICK, waiter: Waiter | None = None

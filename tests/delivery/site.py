@@ -1,8 +1,6 @@
 """A whole deployment as processes: servers, workers, and the receivers that they deliver to."""
 
 import asyncio
-import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +16,9 @@ import httpx
 from db.session import OUTAGE
 from resolvers.principal import Role
 from tests.delivery.peer import Entry, Peer, peer
+from tests.forked import Forked, Streams, run_command
 from tests.support import SECRET, Api, Urls, test_settings
 from tests.tocsin.processes import Tocsin, free_port
-from tocsin.cli import app
 
 KINDS: Sequence[str] = ("EMAIL", "SLACK", "WEBHOOK")
 SENDER = "tocsin@example.org"
@@ -34,52 +32,30 @@ _NAMES = {Role.ADMIN: "root", Role.AGENT: "bot", Role.USER: "out"}
 _PATIENCE_SECONDS = 0.1
 
 
-# Forked from a process that has all imported already: killed every second, one that starts afresh would never
-# get to work.
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.delivery.site", "tocsin.cli", "tocsin.worker"])
-
-
-def run_command(*words: str) -> None:
-    """Be a `tocsin` command."""
-    app(words, prog_name="tocsin")
-
-
-def _become(run: Callable[[], None], environ: dict[str, str], log: Path) -> None:
-    with log.open("ab") as out:
-        os.dup2(out.fileno(), 1)
-        os.dup2(out.fileno(), 2)
-    os.environ.clear()
-    os.environ.update(environ)
-    run()
-
-
 class Program:
     """A process; `start` may be called again when it was killed. Its output goes to a file."""
 
     def __init__(self, run: Callable[[], None], environ: dict[str, str], log: Path) -> None:
-        self._what = run, environ, log
+        self._what = run, environ, log.parent, Streams(log, log)
         self.start()
 
     def start(self) -> None:
         """Start it."""
-        self.process = _forks.Process(target=_become, args=self._what)
-        self.process.start()
+        self.process = Forked(*self._what)
 
     def kill(self) -> None:
         """Send SIGKILL."""
         self.process.kill()
-        self.process.join()
+        self.process.wait()
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
-        assert self.process.pid
-        os.kill(self.process.pid, number)
+        self.process.send_signal(number)
 
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
-        return self.process.is_alive()
+        return self.process.poll() is None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ async def _attempts(tenant: Tenant) -> Attempts:
 
 async def _rounds(shop: Shop, tenant: Tenant, sender: WebhookSender, seconds: list[float]) -> None:
     """Work, and let the time pass until the next attempt; check how long that is, each time."""
-    async with shop.working({ChannelKind.WEBHOOK: sender}, replace(QUICK, timeout_seconds=1)):
+    async with shop.working({ChannelKind.WEBHOOK: sender}, replace(QUICK, timeout_seconds=0.3)):
         for number, wanted in enumerate(seconds):
             await tenant.settled()
             (row,) = await tenant.log()

@@ -5,7 +5,8 @@ from functools import partial
 import db.pool
 import db.session
 import live.postgres
-from tests.delivery.site import Program, Site, run_command
+from tests.delivery.site import Program, Site
+from tests.forked import run_command
 from tests.tocsin.processes import free_port
 
 SECONDS = 2

@@ -93,11 +93,14 @@ class Caller:
                 return
 
 
-async def rolling_restart(site: Site, rounds: int) -> list[Measure]:
-    """End each of two servers and two workers so many times under load, and start them again."""
-    ports = [free_port() for _ in range(2)]
+async def rolling_restart(site: Site, rounds: int, processes: Sequence[int] = (1, 1)) -> list[Measure]:
+    """End each server, of so many processes, and two workers so many times under load, and start them again."""
+    ports = [free_port() for _ in processes]
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    servers = [Command(site, "serve", "--port", str(it)) for it in ports]
+    servers = [
+        Command(site, "serve", "--port", str(port), "--workers", str(count))
+        for port, count in zip(ports, processes, strict=True)
+    ]
     workers = [Command(site, "worker") for _ in range(2)]
     codes: list[int] = []
     async with open_client(site, addresses[:1]) as client, AsyncExitStack() as stack:

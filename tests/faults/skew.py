@@ -20,7 +20,7 @@ from tests.tocsin.processes import free_port, until
 from tocsin.auth import sign
 
 HOUR = 3600
-_LIBRARY = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+LIBRARY = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
 _BADGE = "{ stats { total } }"
 _QUIET = """mutation($user: ID!, $preferences: [PreferenceInput!]!) {
   updatePreferences(user: $user, preferences: $preferences) { id } }"""
@@ -41,7 +41,7 @@ def skewed_command(site: Site, seconds: int, *words: str) -> Command:
     # Under a path of its own: LD_PRELOAD takes a space for the end of one.
     library = Path(tempfile.gettempdir()) / f"libfaketime-{uuid4().hex}.so"
     site.ended.callback(library.unlink)
-    shutil.copyfile(_LIBRARY, library)
+    shutil.copyfile(LIBRARY, library)
     faked = {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     return Command(site, *words, environ=faked | {"DONT_FAKE_MONOTONIC": "1"})
 

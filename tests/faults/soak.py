@@ -167,14 +167,17 @@ async def _skewed(folder: Path, superuser_url: str) -> list[Measure]:
 async def _rolling(folder: Path, superuser_url: str) -> list[Measure]:
     async with provision(superuser_url) as urls:
         with deployed(urls, folder, drain_seconds="1") as site:
-            return await rolling_restart(site, 3)
+            return await rolling_restart(site, 3, (1, 2))
 
 
 SCENARIOS: dict[str, tuple[str, Callable[[Path, str], Awaitable[list[Measure]]]]] = {
     "blackhole": ("The network to Postgres swallows everything for 45 s", _blackhole),
     "disk-full": ("The disk of Postgres full for 30 s under calls, reads and deliveries", _disk_full),
     "skew": ("A server and a worker an hour ahead, others an hour behind, 200 calls to each", _skewed),
-    "rolling": ("Two servers and two workers ended with SIGTERM under load, three times each", _rolling),
+    "rolling": (
+        "Two servers, one of two processes, and two workers ended with SIGTERM under load, three times each",
+        _rolling,
+    ),
 }
 
 

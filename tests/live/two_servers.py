@@ -12,7 +12,8 @@ import httpx
 import live.sweep
 from db.session import Hint
 from live.hub import Hub
-from tests.delivery.site import Program, run_command
+from tests.delivery.site import Program
+from tests.forked import run_command
 from tests.support import SECRET, Answer, Api, Urls, test_settings
 from tests.tocsin.processes import Tocsin, free_port
 

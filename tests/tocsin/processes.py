@@ -1,6 +1,7 @@
 """Tocsin as somebody at a terminal has it: real processes, which end with the test whatever happens in it."""
 
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -8,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import pytest
 from typer.testing import CliRunner
 
 from db import embedded
+from tests.forked import Forked, Streams
 from tests.support import Socket, open_socket
 from tocsin.cli import app
 
@@ -30,7 +33,7 @@ NEEDS_EVENTS = pytest.mark.skipif(not EVENTS.exists(), reason="../shared/data/ev
 STATS = (
     "{ stats { total unread read dismissed byType { key total unread } byCategory { key total unread } } }"
 )
-_COMMAND = [sys.executable, str(Path(sys.executable).with_name("tocsin"))]
+COMMAND = [sys.executable, str(Path(sys.executable).with_name("tocsin"))]
 _READY = "Ctrl-C stops it."
 _TOKENS = re.compile(r"\((\S+) of (\S+)\): \S+#token=(\S+)\n  Bearer (\S+)")
 
@@ -75,7 +78,7 @@ class Done:
 class Running:
     """A command that runs, with its output so far."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "Forked | subprocess.Popen[bytes]"
     output: Path
     url: str
 
@@ -123,12 +126,13 @@ class Running:
 class Tocsin:
     """The command line with one data dir and settings; nothing of the tester's own TOCSIN_* reaches it.
 
-    `code` is where another version of Tocsin lies.
+    `code` is where another version of Tocsin lies. afresh: begin each process with all its imports.
     """
 
     data_dir: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     code: Path = ROOT
+    afresh: bool = False
 
     def environ(self) -> dict[str, str]:
         """Return the environment of its processes; compiled modules are kept, or each would take seconds."""
@@ -148,15 +152,28 @@ class Tocsin:
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Done:
         """Run a command to its end."""
-        done = subprocess.run(  # its own exit code is what tests look at
-            [*_COMMAND, *arguments],
-            input=stdin,
-            capture_output=True,
-            env=self.environ(),
-            timeout=60,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with tempfile.TemporaryDirectory() as folder:
+            streams = Streams(*(Path(folder) / name for name in ("out", "err", "in")))
+            streams.stdin.write_bytes(stdin)
+            process = self._begin((), arguments, self.environ(), Path.cwd(), streams)
+            try:
+                code = process.wait(60)
+            finally:
+                process.kill()
+            return Done(code, streams.out.read_text(), streams.err.read_text())
+
+    def _begin(
+        self,
+        command: Sequence[str],
+        arguments: tuple[str, ...],
+        environ: Mapping[str, str],
+        folder: Path,
+        streams: Streams,
+    ) -> "Forked | subprocess.Popen[bytes]":
+        """Fork it, unless it is to begin afresh, by a command of its own or with code from elsewhere."""
+        if command or self.afresh or self.code != ROOT:
+            return _begin_afresh([*(command or COMMAND), *arguments], environ, folder, streams)
+        return Forked.command(arguments, environ, folder, streams)
 
     def call(self, *arguments: str) -> Done:
         """Run in this process, which saves the start of another, what never gets to a database."""
@@ -170,33 +187,33 @@ class Tocsin:
             # The command's own write to a stream that is closed now.
             root.handlers[:] = logs
             root.setLevel(level)
+            # What it has imported is frozen, with all else that there is: other tests count objects.
+            gc.unfreeze()
         return Done(done.exit_code, done.stdout, done.stderr)
 
     @contextmanager
     def start(
-        self, *arguments: str, command: Sequence[str] = _COMMAND, environ: Mapping[str, str] | None = None
+        self, *arguments: str, command: Sequence[str] = (), environ: Mapping[str, str] | None = None
     ) -> Iterator[Running]:
-        """Start a command in a session of its own; kill what is left of it where the block ends."""
+        """Start a command in a session of its own; kill what is left of it where the block ends.
+
+        command, environ: begin it afresh with these.
+        """
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        folder = self.data_dir.parent
         output = self.data_dir.with_name(f"{self.data_dir.name}-{time.monotonic_ns()}.log")
+        output.touch()
         port = arguments[arguments.index("--port") + 1] if "--port" in arguments else "0"
-        with (
-            output.open("wb") as out,
-            subprocess.Popen(
-                [*command, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                env=environ or self.environ(),
-                cwd=self.data_dir.parent,
-            ) as process,
-        ):
-            try:
-                yield Running(process, output, f"http://127.0.0.1:{port}")
-            finally:
-                if process.poll() is None:
+        own = command or (COMMAND if environ else ())
+        process = self._begin(own, arguments, environ or self.environ(), folder, Streams(output, output))
+        try:
+            yield Running(process, output, f"http://127.0.0.1:{port}")
+        finally:
+            if process.poll() is None:
+                with suppress(ProcessLookupError):  # it has not come to have a session
                     os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+            process.wait()
 
     @contextmanager
     def dev(self, *arguments: str, **options: Any) -> Iterator[Running]:
@@ -228,6 +245,15 @@ class Tocsin:
         with embedded.start(self.data_dir / "postgres") as postgres:
             url = postgres.superuser_url.removesuffix("/postgres") + "/tocsin"
             return asyncio.run(fetch(url, query, *arguments))
+
+
+def _begin_afresh(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, streams: Streams
+) -> "subprocess.Popen[bytes]":
+    with streams.out.open("ab") as out, streams.err.open("ab") as err, streams.stdin.open("rb") as stdin:
+        return subprocess.Popen(
+            command, stdin=stdin, stdout=out, stderr=err, start_new_session=True, env=environ, cwd=folder
+        )
 
 
 async def fetch(url: str, query: str, *arguments: object) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """A minute of the whole corpus of abuse beside normal queries: `python -m tests.tocsin.soak_abuse [SECONDS]`."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -55,6 +56,7 @@ async def attacked(urls: Urls, folder: Path, rate_limit: str) -> AsyncIterator[t
     """Run a server process; yield it as somebody's target, and a normal user's token."""
     api = Api("", test_settings(urls, folder), None, None)  # type: ignore[arg-type]
     settings = {"database_url": urls.server, "jwt_secret": SECRET, "rate_limit": rate_limit}
+    settings |= {"introspection": "true", "allow_get": "true"}
     with Tocsin(folder / "data", settings).serve() as running:
         target = Target(running.url, running.process.pid, api.token("abused", "mallory"))
         async with target.http:
@@ -107,7 +109,8 @@ async def dearest(target: Target) -> float:
 
 
 def attack_apart(url: str, pid: int, token: str, seconds: float) -> int:
-    """Attack from a process of its own, which takes nothing from the one that measures."""
+    """Attack from a process of its own, which takes no processor from the server and the one that measures."""
+    os.nice(19)
 
     async def attack() -> int:
         target = Target(url, pid, token)

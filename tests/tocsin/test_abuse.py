@@ -10,6 +10,9 @@ from tests.tocsin.abuse import MAX_CPU_MS, Target, codes
 from tests.tocsin.corpus import Attack, Body, attacks, bodies, forged_key, messages
 from tests.tocsin.processes import Tocsin
 
+# What nobody answers is no abuse.
+OPEN = {"introspection": "true", "allow_get": "true"}
+
 
 @pytest.fixture(scope="module")
 async def target(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
@@ -17,7 +20,9 @@ async def target(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
     folder = tmp_path_factory.mktemp("abuse")
     settings = test_settings(urls, folder)
     token = Api("", settings, None, None).token("abused", "mallory")  # type: ignore[arg-type]
-    with Tocsin(folder / "data", {"database_url": urls.server, "jwt_secret": SECRET}).serve() as running:
+    with Tocsin(
+        folder / "data", OPEN | {"database_url": urls.server, "jwt_secret": SECRET}
+    ).serve() as running:
         target = Target(running.url, running.process.pid, token)
         async with target.http:
             await target.post(Attack("warm", {"query": "{ notifications(first: 1) { totalCount } }"}))

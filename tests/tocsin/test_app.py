@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from db.migrate import downgrade, newest, upgrade
+from db.migrate import downgrade, upgrade
+from db.revision import newest
 from tests.support import Api, Urls, provision, running_server, test_settings
 from tests.tocsin.processes import fetch
 from tocsin.app import create_app

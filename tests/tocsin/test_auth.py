@@ -470,6 +470,17 @@ async def test_several_tenants_and_no_request_is_tenant_required() -> None:
     assert error.code is ErrorCode.TENANT_REQUIRED
 
 
+async def test_a_tenant_may_be_called_as_a_role_is() -> None:
+    """Equal tenants and equal roles are kept once, and never one for the other."""
+    verifier = Authenticator(SETTINGS["HS256"])
+    for _time in range(2):
+        text = sign(
+            SETTINGS["HS256"], tenants=["user"], user="ada", roles=[Role.USER], expires=timedelta(hours=1)
+        )
+        principal = await verifier.principal(text)
+        assert (type(principal.tenant_id), [type(it) for it in principal.roles]) == (str, [Role])
+
+
 @pytest.mark.parametrize("tenant", ["acme", ["acme"], ["acme", "globex"]])
 @pytest.mark.parametrize("requested", ["other", "", "ACME", "acme ", "globe"])
 async def test_a_tenant_outside_the_token_is_forbidden(tenant: str | list[str], requested: str) -> None:

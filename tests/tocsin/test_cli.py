@@ -1,5 +1,6 @@
 """The command line: help, tokens, schema, migrate and the exit codes of import."""
 
+import subprocess
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ import pytest
 from sqlalchemy import make_url
 
 from db import embedded
-from db.migrate import newest, upgrade
+from db.migrate import upgrade
+from db.revision import newest
 from tests.support import Urls, provision
-from tests.tocsin.processes import Done, Tocsin, fetch
+from tests.tocsin.processes import COMMAND, Done, Tocsin, fetch
 
 _SECRET = "a secret that only these tests use, with 32 bytes"
 _GOOD = b'{"tenant": "t", "recipients": ["ada"], "type": "t", "category": "c", "title": "New"}\n'
@@ -65,9 +67,9 @@ def test_help_reads_well(tocsin: Tocsin) -> None:
 
 def test_the_schema_is_the_file(tocsin: Tocsin, repository: Path) -> None:
     """`tocsin schema` prints schema.graphql, and needs no database."""
-    done = tocsin.run("schema")
-    assert (done.code, done.err) == (0, "")
-    assert done.out == (repository / "schema.graphql").read_text()
+    command, environ = [*COMMAND, "schema"], tocsin.environ()
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ((repository / "schema.graphql").read_text(), "")
     assert not tocsin.data_dir.exists()
 
 

@@ -48,10 +48,10 @@ def dev(tocsin: Tocsin) -> Iterator[Running]:
 
 
 def test_its_message_is_short_and_complete(dev: Running) -> None:
-    """It says where GraphiQL is, and prints links and tokens for two roles and two tenants."""
+    """It says where the page and GraphiQL are, with links and tokens for two roles and two tenants."""
     assert list(dev.tokens()) == ["grace@strawberry", "ada@strawberry", "ken@graphql-ws"]
-    assert f"GraphiQL: {dev.url}/graphql\n" in dev.text()
-    assert len(dev.text().splitlines()) == 13
+    assert dev.text().startswith(f"\nTocsin runs. Demo: {dev.url}/\nGraphiQL: {dev.url}/graphql\n")
+    assert len(dev.text().splitlines()) == 14
 
 
 def test_its_tokens_work(dev: Running) -> None:

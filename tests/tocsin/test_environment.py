@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from db.migrate import newest
+from db.revision import newest
 from tests.support import Urls, provision
 from tests.tocsin.processes import fetch, postgres_of
 from tocsin.environment import environment, url

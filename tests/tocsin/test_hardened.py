@@ -13,14 +13,16 @@ from resolvers.principal import Role
 from tests.conformance.client import EVENTS
 from tests.support import Api, Urls, running_server, test_settings
 from tests.tocsin.corpus import attacks
+from tocsin.settings import Settings
 
-HARDENED = {"introspection": False, "graphiql": False, "allow_get": False}
+# What `tocsin serve` does unless it is told otherwise.
+DEFAULTS = {it: Settings.model_fields[it].default for it in ("introspection", "graphiql", "allow_get")}
 
 
 @pytest.fixture(scope="module")
 async def hard(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
-    """A server that tells as little as can be set."""
-    async with running_server(test_settings(urls, tmp_path_factory.mktemp("hard"), **HARDENED)) as api:
+    """A server as operators have it."""
+    async with running_server(test_settings(urls, tmp_path_factory.mktemp("hard"), **DEFAULTS)) as api:
         yield api
 
 

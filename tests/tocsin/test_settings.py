@@ -33,7 +33,7 @@ def test_the_table_can_be_printed(repository: Path) -> None:
     assert defaults["`TOCSIN_DATA_DIR`"] == "`.tocsin`"
     assert defaults["`TOCSIN_DATABASE_URL`"] == "unset"
     assert defaults["`TOCSIN_ALLOWED_ORIGINS`"] == "`[]`"
-    assert defaults["`TOCSIN_GRAPHIQL`"] == "`true`"
+    assert defaults["`TOCSIN_GRAPHIQL`"] == "`false`"
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -51,9 +51,9 @@ def test_each_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPat
         "drain_seconds": "77.5",
         "public_url": "https://tocsin.example/inbox",
         "apprise_services": '["discord"]',
-        "introspection": "false",
-        "allow_get": "false",
-        "graphiql": "false",
+        "introspection": "true",
+        "allow_get": "true",
+        "graphiql": "true",
         "allow_private_webhooks": "true",
         "max_body_bytes": "4096",
         "max_message_bytes": "4096",

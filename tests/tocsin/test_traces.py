@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -226,7 +226,9 @@ async def test_they_are_off_unless_wanted(
 ) -> None:
     """Without the setting nothing leaves, no request knows its trace, and OpenTelemetry is not imported."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    server, worker = _notified(_tocsin(own, tmp_path, traces=False), collector, _recipients("ada"))
+    server, worker = _notified(
+        replace(_tocsin(own, tmp_path, traces=False), afresh=True), collector, _recipients("ada")
+    )
     assert ("strawberry.schema" in server, "delivery.dispatcher" in worker) == (
         True,
         True,

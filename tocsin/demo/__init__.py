@@ -67,7 +67,7 @@ def _drafts(tenant_id: str) -> list[Draft]:
 async def seed(database: Database) -> None:
     """Fill the three tenants, each in one transaction, unless that was done before."""
     for tenant_id, people in PEOPLE.items():
-        if await db.channel.count(database.reader(Scope(tenant_id, None)), None):
+        if await db.channel.LISTING.count(database.reader(Scope(tenant_id, None)), {}):
             continue
         async with database.transaction(Scope(tenant_id, None)) as tx:
             await _furnish(tx, tenant_id, people)
