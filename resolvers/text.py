@@ -13,8 +13,8 @@ _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _BLOCKS = {"paragraph_close", "heading_close", "blockquote_close", "list_item_close"}
 
 
-MOST_SIGNS = 2_000
-"""What markdown-it takes 10 to 20 µs for, each: a text with more of it is shown as it is, not as Markdown."""
+MOST_SIGNS = 1_000
+"""What markdown-it takes 10 to 35 µs for, each: a text with more of it is shown as it is, not as Markdown."""
 _SIGNS = re.compile(r"[!#&*<>\[\]\\_`(\n~+-]")
 
 

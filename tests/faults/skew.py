@@ -133,7 +133,7 @@ async def skewed(site: Site, notifies: int) -> list[Measure]:
         first = min(keys)  # acme's, and said to `out`; they are in the order in which they were answered
         odd = [it for client in clients for it in await _oddities(site, client, first)]
     return [
-        Measure("seconds until all was delivered", round(lasted, 1), 60),
+        Measure("seconds until all was delivered", round(lasted, 1), 60, is_time=True),
         Measure("rows with another time than the database's", outside, 0),
         Measure("deliveries not sent at their second attempt", wrong, 0),
         Measure("keys and quiet hours by a wrong clock", len(odd), 0),

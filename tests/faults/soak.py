@@ -71,10 +71,10 @@ async def blackhole(site: Site, network: Proxy, seconds: float, *, patient: bool
         await site.drained(_LONG_SECONDS)
     return [
         Measure("seconds cut", seconds),
-        Measure("seconds until /readyz said 503", round(unready, 1), 4),
-        Measure("seconds until it said 200 again", round(back, 1), 10),
+        Measure("seconds until /readyz said 503", round(unready, 1), 4, is_time=True),
+        Measure("seconds until it said 200 again", round(back, 1), 10, is_time=True),
         Measure("a badge that was open is behind", stored - seen, 0),
-        Measure("longest wait for an answer", round(probe.longest, 1), 30),
+        Measure("longest wait for an answer", round(probe.longest, 1), 30, is_time=True),
         *answers(probe.answers, probe.health),
         Measure("processes that ended", sum(not it.is_running for it in programs), 0),
         Measure("calls tried again", client.retries),
@@ -117,7 +117,7 @@ async def disk_full(site: Site, disk: SmallDisk, seconds: float) -> list[Measure
         Measure("calls refused meanwhile", refused),
         Measure("/readyz was 503 while only reads were possible", not ready, 0),
         Measure("panics of Postgres", disk.panics),
-        Measure("seconds until /readyz said 200", round(back, 1), 10),
+        Measure("seconds until /readyz said 200", round(back, 1), 10, is_time=True),
         *answers(probe.answers, probe.health),
         Measure("processes that ended", sum(not it.is_running for it in programs), 0),
         *await audit(site, keys, CONCURRENCY * 2, KINDS),

@@ -7,7 +7,7 @@ import pytest
 
 from db.migrate import upgrade
 from tests.delivery.site import deployed
-from tests.delivery.soak import Measure
+from tests.delivery.soak import counted
 from tests.faults import rolling, skew, soak
 from tests.faults.disk import small_disk
 from tests.faults.skew import HOUR
@@ -23,17 +23,11 @@ async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
         yield urls
 
 
-def _told(measures: list[Measure]) -> dict[str, float]:
-    """Return what was counted, all of which must be as it should."""
-    assert [str(it) for it in measures if not it.is_fine] == []
-    return {it.name: it.value for it in measures}
-
-
 async def test_a_network_that_swallows(superuser_url: str, tmp_path: Path) -> None:
     """Requests are answered UNAVAILABLE, /readyz says 503, and all goes on by itself when it is back."""
     async with soak.cut_off(superuser_url) as (urls, network):
         with deployed(urls, tmp_path, **SHORT) as site:
-            told = _told(await soak.blackhole(site, network, 12, patient=False))
+            told = counted(await soak.blackhole(site, network, 12, patient=False))
     assert told["answers UNAVAILABLE"] > 0
     assert told["acknowledged notify calls"] > 0
 
@@ -43,7 +37,7 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "postgres") as disk:
         await upgrade(disk.urls.owner)
         with deployed(disk.urls, tmp_path, **SHORT) as site:
-            told = _told(await soak.disk_full(site, disk, 5))
+            told = counted(await soak.disk_full(site, disk, 5))
     assert told["calls refused meanwhile"] > 0
     assert told["panics of Postgres"] > 0
     assert told["acknowledged notify calls"] > 0
@@ -52,7 +46,7 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
 async def test_clocks_an_hour_wrong(own_urls: Urls, tmp_path: Path) -> None:
     """Servers and workers an hour ahead and behind store, retry and wait by the clock of the database."""
     with deployed(own_urls, tmp_path, **SHORT) as site:
-        told = _told(await skew.skewed(site, 20))
+        told = counted(await skew.skewed(site, 20))
     assert (told["acknowledged notify calls"], told["sent"]) == (40, 40)
 
 
@@ -73,6 +67,6 @@ async def test_a_token_lasts_by_the_clock_of_the_server(own_urls: Urls, tmp_path
 async def test_a_rolling_restart(own_urls: Urls, tmp_path: Path) -> None:
     """With a second of notice no call that was sent goes without its answer, and nothing is delivered twice."""
     with deployed(own_urls, tmp_path, drain_seconds="1", **SHORT) as site:
-        told = _told(await rolling.rolling_restart(site, 1))
+        told = counted(await rolling.rolling_restart(site, 1))
     assert told["processes ended"] == 4
     assert told["acknowledged notify calls"] > 0

@@ -45,11 +45,11 @@ async def test_one_silent_connection_tells_of_the_others(far: Far) -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         await far.database.pool.fetchval("select 1")
-    assert _ANSWER <= time.monotonic() - began < _ANSWER + 1
+    assert _ANSWER <= time.monotonic() - began < _ANSWER + 3
     far.network.heal()
     began = time.monotonic()
     assert [await far.database.pool.fetchval("select 1") for _ in range(4)] == [1] * 4
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4  # and not an answer for each
 
 
 async def test_nobody_waits_for_ever_for_a_connection(far: Far) -> None:
@@ -59,7 +59,7 @@ async def test_nobody_waits_for_ever_for_a_connection(far: Far) -> None:
     reads = (far.database.pool.fetchval("select 1") for _ in range(40))
     errors = await asyncio.gather(*reads, return_exceptions=True)
     assert {type(it) for it in errors} == {TimeoutError}
-    assert time.monotonic() - began < _WAIT + _ANSWER + 2
+    assert time.monotonic() - began < _WAIT + _ANSWER + 4
 
 
 async def test_a_read_that_all_wait_for_fails_for_all(far: Far) -> None:
@@ -69,6 +69,6 @@ async def test_a_read_that_all_wait_for_fails_for_all(far: Far) -> None:
     began = time.monotonic()
     asked = (removals.include("acme", f"u{it}", now) for it in range(100))
     assert {type(it) for it in await asyncio.gather(*asked, return_exceptions=True)} == {TimeoutError}
-    assert time.monotonic() - began < _ANSWER + 2
+    assert time.monotonic() - began < _ANSWER + 4
     far.network.heal()
     assert await removals.include("acme", "ada", now) is False
