@@ -241,7 +241,8 @@ _HEAD = Read(select(*head_columns()).where(owned(inbox)))
 
 async def head(source: Source) -> Head:
     """Return where the scope's inbox stands."""
-    return Head.of(await source.one(_HEAD))
+    rows = await source.fetch(_HEAD)
+    return Head.of(rows[0] if rows else None)
 
 
 _HEADS = Read(

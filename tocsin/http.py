@@ -4,13 +4,15 @@ Sources: GraphQL over HTTP (graphql.github.io/graphql-over-http), PROTOCOL.md of
 (graphql-transport-ws) and of enisdenjo/graphql-sse (distinct connections).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
 import orjson
+from graphql import ExecutionResult
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -103,8 +105,10 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
             allowed_origins=settings.allowed_origins,
             include_in_schema=False,
         )
-        idle, suggest = settings.idle_timeout_seconds, settings.introspection
-        self._serve_plainly(lambda: Connection(new_operation, lost, idle, suggest=suggest))
+        self._connect = partial(
+            Connection, new_operation, lost, settings.idle_timeout_seconds, suggest=settings.introspection
+        )
+        self._serve_plainly()
         self.seats = Seats(settings.max_sockets_per_user)
         self._authenticate, self._remembered = authenticate, remembered
         self._observe, self._rates = observe, rates or Rates(0)
@@ -115,7 +119,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         self._ide = ide.read_bytes() if ide else None
         self._ide_policy = ide_policy
 
-    def _serve_plainly(self, connect: Callable[[], Connection]) -> None:
+    def _serve_plainly(self) -> None:
         """Serve from plain routes.
 
         What FastAPI injects costs a request more than the badge itself, and a socket would hold it as long as it
@@ -123,39 +127,39 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         """
 
         async def serve(request: Any) -> Any:
-            connection = connect()
-            connection.request = request
-            logs.about(connection)
-            return await self.run(request, connection)
+            return await self.run(request, self._connected(request))
 
         route = Route("/graphql", serve, methods=["GET", "POST"], include_in_schema=False)
         self.routes[:] = [route, WebSocketRoute("/graphql", serve)]
-        self._serve = serve
 
-    async def answer(self, request: Request) -> Response:
-        """Answer a POST that came by no router."""
-        response: Response = await self._serve(request)
-        return response
+    def _connected(self, request: Any) -> Connection:
+        connection = self._connect()
+        connection.request = request
+        logs.about(connection)
+        return connection
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
         """Answer a request, or serve a socket until it closes."""
         if self.is_websocket_request(request):
             return await super().run(request, context, root_value)
-        if self._observe is None:
-            return await self._run(request, context)
-        began = perf_counter()
-        response = await self._run(request, context)
-        self._observe(context.operation_type, context.code, perf_counter() - began)
-        return response
+        return await self.reply(request, context)
 
-    async def _run(self, request: Request, connection: Connection) -> Response:
-        accept = Accept.of(request.headers.get("accept"))
+    def answer(self, request: Request) -> Awaitable[Response]:
+        """Answer a POST that came by no router."""
+        return self.reply(request, self._connected(request))
+
+    async def reply(self, request: Request, connection: Connection) -> Response:
+        """Answer a request whatever happens."""
+        began, accept = perf_counter(), Accept.of(request.headers.get("accept"))
         try:
-            return await self._answer(request, connection, accept)
+            response = await self._answer(request, connection, accept)
         except Exception as error:  # noqa: BLE001 - the last chance to answer in GraphQL's shape
             refusal = expected(error, connection.request_id)
             connection.code = refusal.code.value
-            return refuse(refusal, accept)
+            response = refuse(refusal, accept)
+        if self._observe:
+            self._observe(connection.operation_type, connection.code, perf_counter() - began)
+        return response
 
     async def _answer(self, request: Request, connection: Connection, accept: Accept) -> Response:
         if request.method == "HEAD":  # which Starlette lets in with GET
@@ -207,7 +211,9 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         allowed: Collection[OperationType],
         accept: Accept,
     ) -> Response:
-        result = await execute(self.schema, asked, connection, allowed)
+        result = execute(self.schema, asked, connection, allowed)
+        if result.__class__ is not ExecutionResult:
+            result = await result
         body = connection.payload(result.data, result.errors)
         if "errors" in body:
             connection.code = body["errors"][0]["extensions"]["code"]

@@ -11,32 +11,19 @@ from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
 from schema import compiled
-from schema.compiled import Prepared
 from tocsin.connection import Connection, has_nul, mistake
 
 
-async def execute(
+def execute(
     schema: BaseSchema, asked: GraphQLRequestData, connection: Connection, allowed: Collection[OperationType]
 ) -> Any:
-    """Return the result of an operation, as Strawberry would with its extensions.
+    """Return the result of an operation, or an awaitable of it, as Strawberry would with its extensions.
 
     A document is remembered when they had nothing against it; what depends on more is asked each time.
     """
     prepared = compiled.prepared(schema, asked.query or "", asked.operation_name)
     if prepared is None:
-        return await _execute_new(schema, asked, connection, allowed)
-    result = _execute(schema, prepared, asked, connection, allowed)
-    return result if result.__class__ is ExecutionResult else await result
-
-
-def _execute(
-    schema: BaseSchema,
-    prepared: Prepared,
-    asked: GraphQLRequestData,
-    connection: Connection,
-    allowed: Collection[OperationType],
-) -> Any:
-    """Run what has run before: there is nothing wrong with its text."""
+        return _execute_new(schema, asked, connection, allowed)
     if prepared.type not in allowed:
         raise InvalidOperationTypeError(prepared.type)
     connection.operation_type = prepared.type.value

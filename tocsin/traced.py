@@ -3,7 +3,8 @@
 from typing import Any
 
 from opentelemetry.trace import Span, StatusCode
-from strawberry.types.unset import UNSET
+from starlette.requests import Request
+from starlette.responses import Response
 from strawberry.utils.operation import get_operation_type
 
 from schema import compiled
@@ -39,22 +40,20 @@ class TracedEndpoint(GraphQLEndpoint):
         super().__init__(*args, **options)
         self.traces = traces
 
-    async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
+    async def reply(self, request: Request, connection: Connection) -> Response:
         """Answer a request; an event stream is only begun in its span."""
-        if self.is_websocket_request(request):
-            return await super().run(request, context, root_value)
         with self.traces.serving(request.headers) as span:
-            response = await super().run(request, context, root_value)
-            span.update_name(context.operation_type)
+            response = await super().reply(request, connection)
+            span.update_name(connection.operation_type)
             span.set_attributes(
                 {
                     "http.request.method": request.method,
                     "http.response.status_code": response.status_code,
-                    "tocsin.code": context.code,
+                    "tocsin.code": connection.code,
                 }
             )
-            _describe(span, context)
-            if context.code == "INTERNAL":
+            _describe(span, connection)
+            if connection.code == "INTERNAL":
                 span.set_status(StatusCode.ERROR)
             return response
 
