@@ -114,10 +114,8 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         self._observe, self._rates = observe, rates or Rates(0)
         self._prices = Prices(schema)
         self.settle = settle
-        self._cookie = settings.auth_cookie
-        self._allow_get = settings.allow_get
-        self._ide = ide.read_bytes() if ide else None
-        self._ide_policy = ide_policy
+        self._cookie, self._allow_get = settings.auth_cookie, settings.allow_get
+        self._ide, self._ide_policy = ide.read_bytes() if ide else None, ide_policy
 
     def _serve_plainly(self) -> None:
         """Serve from plain routes.
