@@ -141,6 +141,8 @@ async def command(urls: Urls, data_dir: Path, *words: str, **settings: str) -> A
     }
     name = f"{words[0]}-{uuid4().hex}"
     streams = Streams(data_dir / f"{name}.out", data_dir / f"{name}.err")
+    for path in (streams.out, streams.err):
+        path.touch()
     process = Forked.command(words, environment | settings, data_dir, streams)
     try:
         yield Command(process, streams)
