@@ -97,6 +97,20 @@ async def urls(superuser_url: str) -> AsyncIterator[Urls]:
         yield urls
 
 
+@pytest.fixture(scope="module")
+async def own(superuser_url: str) -> AsyncIterator[Urls]:
+    """A migrated database of the module's own: what others have or do in theirs would be in the way."""
+    async with provision(superuser_url) as urls:
+        yield urls
+
+
+@pytest.fixture
+async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
+    """A migrated database of the test's own, which it may spoil."""
+    async with provision(superuser_url) as urls:
+        yield urls
+
+
 @pytest.fixture(scope="session")
 def settings(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Whole settings of the test server."""

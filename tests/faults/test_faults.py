@@ -1,9 +1,6 @@
 """The scenarios of the faults' soak, scaled down; `make soak` runs them at full size."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from db.migrate import upgrade
 from tests.delivery.site import deployed
@@ -11,18 +8,11 @@ from tests.delivery.soak import counted
 from tests.faults import rolling, skew, soak
 from tests.faults.disk import small_disk
 from tests.faults.skew import HOUR
-from tests.support import Urls, provision
+from tests.support import Urls
 
 SHORT = {"lease_seconds": "12", "send_timeout_seconds": "2"}
 PAUSE = 0.2
 """Seconds that each of eight callers pauses: some 40 calls a second, which leave the machine to other tests."""
-
-
-@pytest.fixture
-async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database of the test's own."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 async def test_a_network_that_swallows(superuser_url: str, tmp_path: Path) -> None:
