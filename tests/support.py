@@ -264,7 +264,7 @@ class Socket:
         """Lose the connection without a word."""
         self._connection.transport.abort()
 
-    async def closed(self, seconds: float = 5) -> tuple[int | None, str | None]:
+    async def closed(self, seconds: float = 20) -> tuple[int | None, str | None]:
         """Return the code and reason with which the server closes, which must be in time."""
         async with asyncio.timeout(seconds):
             await self._connection.wait_closed()
@@ -288,12 +288,12 @@ class Feed:
     def __init__(self, socket: Socket, id: str, queue: "asyncio.Queue[dict[str, Any]]") -> None:
         self._socket, self.id, self._queue = socket, id, queue
 
-    async def message(self, seconds: float = 5) -> dict[str, Any]:
+    async def message(self, seconds: float = 20) -> dict[str, Any]:
         """Return the next message, whatever its type."""
         async with asyncio.timeout(seconds):
             return await self._queue.get()
 
-    async def next(self, seconds: float = 5) -> Any:
+    async def next(self, seconds: float = 20) -> Any:
         """Return the data of the next event, which must be there in time and without errors."""
         message = await self.message(seconds)
         assert message["type"] == "next", message
