@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -54,8 +53,7 @@ class Row(asyncpg.Record):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """On whose behalf a statement runs: one user of a tenant, or (user_id None) the tenant's service."""
 
     tenant_id: str
@@ -89,7 +87,8 @@ class Reader:
 
     async def fetch(self, statement: Read, **values: Any) -> list[Row]:
         """Return all rows."""
-        arguments = statement.arguments({**values, **self.scope.binds})
+        values.update(self.scope.binds)
+        arguments = statement.arguments(values)
         async with self._pool.acquire() as connection:
             return await connection.fetch(statement.text, *arguments)
 
@@ -118,7 +117,8 @@ class Transaction:
 
     async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
         """Return all rows."""
-        arguments = statement.arguments({**values, **self.scope.binds})
+        values.update(self.scope.binds)
+        arguments = statement.arguments(values)
         try:
             return await self._connection.fetch(statement.text, *arguments)
         except TimeoutError as error:

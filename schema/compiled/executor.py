@@ -1,11 +1,14 @@
 """graphql-core's executor, that runs a plan where there can be one."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import proxy
 
-from graphql import GraphQLError, GraphQLResolveInfoHelpers
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfoHelpers
 from graphql.execution import Executor
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import VariableValues
+from graphql.pyutils import RefMap
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.compiled.documents import kept
@@ -22,11 +25,29 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Bound to this executor they would be a cycle, and each request garbage that has to be found.
-        run = proxy(self)
-        self.async_helpers = GraphQLResolveInfoHelpers(
-            gather=lambda awaitables: run.gather_async_work(awaitables),  # noqa: PLW0108  it would be bound
-            track=lambda values: run.track_async_work(values),  # noqa: PLW0108
-        )
+        self.async_helpers = _helpers(self)
+
+    def blank(self) -> "CompiledExecutor":
+        """Return an executor of the same operation that is not for running, but to be forked."""
+        run = self.fork(None, self.variable_values)
+        run.__dict__ = {name: it for name, it in run.__dict__.items() if name not in _OF_ONE_RUN}
+        return run
+
+    def fork(self, context: Any, values: VariableValues) -> "CompiledExecutor":
+        """Return of a blank an executor with variables and a context."""
+        run = object.__new__(type(self))
+        run.__dict__.update(self.__dict__)
+        run.context_value = context
+        run.variable_values = values
+        run.collected_errors = CollectedErrors()
+        return run
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what a fork has of its own when it is asked for: most is of use to graphql-core's own way only."""
+        if name not in _OF_ONE_RUN:
+            raise AttributeError(name)
+        setattr(self, name, _OF_ONE_RUN[name](self))
+        return getattr(self, name)
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Return the executor of one event of a subscription.
@@ -45,25 +66,47 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         except GraphQLError:  # graphql-core will say so itself
             plan = None
         if plan is None:
+            for name in _OF_ONE_RUN:  # which executors made of this one are to share
+                getattr(self, name)
             return super().execute_operation(serially)
+        return self.follow(plan)
+
+    def follow(self, plan: Plan) -> Any:
+        """Return the result of a plan of this operation, or an awaitable of it."""
         try:
             data = plan.execute(self, self.root_value)
         except GraphQLError as error:
             return self._failed(error)
-        return self._awaited(data) if self.is_awaitable(data) else self.build_response(data)
+        return self._awaited(data) if self.is_awaitable(data) else self._done(data)
 
-    async def _awaited(self, data: Awaitable[dict[str, Any]]) -> Any:
+    async def _awaited(self, data: Awaitable[dict[str, Any]]) -> ExecutionResult:
         try:
-            return self.build_response(await data)
+            return self._done(await data)
         except GraphQLError as error:
             return self._failed(error)
 
-    def _failed(self, error: GraphQLError) -> Any:
+    def _failed(self, error: GraphQLError) -> ExecutionResult:
         self.collected_errors.add(error, None)
-        return self.build_response(None)
+        return self._done(None)
+
+    def _done(self, data: dict[str, Any] | None) -> ExecutionResult:
+        # A plan leaves nothing for later: no @defer, no @stream, no hooks.
+        return ExecutionResult(data, self.collected_errors.errors or None)
+
+    def depends_on_variables(self) -> bool:
+        """Tell whether variables decide what the operation selects, or no plan can be made at all."""
+        return (key := self._key()) is None or bool(self._conditions(key))
 
     def plan(self) -> Plan | None:
         """Return the plan of the operation; None for what is left to graphql-core as a whole."""
+        if (key := self._key()) is None or (values := shape(self, self._conditions(key))) is None:
+            return None
+        ours = kept(self.schema)
+        plan: Plan | None = ours.plans.get((*key, values))
+        return plan or ours.plans.put((*key, values), Plan(self), key[0])
+
+    def _key(self) -> tuple[str, str | None] | None:
+        """Return the text and the name that the operation is kept under; None: it has no plan."""
         place = self.operation.loc
         special = (
             self.abort_signal or self.hooks or any(it.variable_signatures for it in self.fragments.values())
@@ -71,14 +114,33 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         middleware = self.middleware_manager and self.middleware_manager.middlewares
         if place is None or special or middleware or self.schema.get_directive("defer"):
             return None
-        text = place.source.body
+        return place.source.body, self.operation.name.value if self.operation.name else None
+
+    def _conditions(self, key: tuple[str, str | None]) -> tuple[str, ...]:
+        """Return the variables that decide what the operation selects."""
         ours = kept(self.schema)
-        key = (text, self.operation.name and self.operation.name.value)
         names = ours.conditions.get(key)
-        if names is None:
-            names = ours.conditions.put(key, conditions(self), text)
-        values = shape(self, names)
-        if values is None:
-            return None
-        plan: Plan | None = ours.plans.get((*key, values))
-        return plan or ours.plans.put((*key, values), Plan(self), text)
+        return ours.conditions.put(key, conditions(self), key[0]) if names is None else names
+
+
+def _helpers(run: CompiledExecutor) -> GraphQLResolveInfoHelpers:
+    run = proxy(run)
+    return GraphQLResolveInfoHelpers(
+        gather=lambda awaitables: run.gather_async_work(awaitables),  # noqa: PLW0108  it would be bound
+        track=lambda values: run.track_async_work(values),  # noqa: PLW0108
+    )
+
+
+_OF_ONE_RUN: dict[str, Callable[[CompiledExecutor], Any]] = {
+    "async_helpers": _helpers,
+    "pending_incremental_futures": lambda _: set(),
+    "background_futures": lambda _: set(),
+    "async_work_finished_hook_task": lambda _: None,
+    "groups": lambda _: [],
+    "tasks": lambda _: [],
+    "streams": lambda _: [],
+    "_relevant_sub_fields": lambda _: {},
+    "_stream_usages": lambda _: RefMap(),
+    "_initial_execution_plans": lambda _: RefMap(),
+}
+"""What graphql-core's executors have for themselves while they run, and how it begins."""
