@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ if os.environ.get("TOCSIN_TEST_RLS_ALONE"):
 from db import embedded
 from db.session import Database
 from resolvers.principal import Role
-from tests.support import Api, Urls, provision, running_server, test_settings
+from tests.support import Api, Urls, forgetful, provision, running_server, template, test_settings
 from tocsin.settings import Settings
 
 # httpcore imports it at each lock, and what is not installed is looked for on the whole path each time.
@@ -52,6 +52,16 @@ def _turn(item: pytest.Item) -> int:
     return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage meanwhile: all that is imported and collected stays, and looking takes a third of it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
     """Begin with the longest; with the database alone, leave out what never asks it: nothing is new there."""
     items.sort(key=_turn)
@@ -62,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
 
 
 @pytest.fixture(scope="session")
-def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """TOCSIN_TEST_DATABASE_URL, or an embedded Postgres of this session."""
     if given := os.environ.get("TOCSIN_TEST_DATABASE_URL"):
         yield given
@@ -72,8 +82,31 @@ def superuser_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+async def superuser_url(postgres_url: str) -> AsyncIterator[str]:
+    """Where databases are made; they are copies of one that was migrated."""
+    if not os.environ.get("TOCSIN_TEST_DATABASE_URL"):
+        await forgetful(postgres_url)
+    async with template(postgres_url):
+        yield postgres_url
+
+
+@pytest.fixture(scope="session")
 async def urls(superuser_url: str) -> AsyncIterator[Urls]:
     """A fresh, migrated database with an owner and a server login of its own."""
+    async with provision(superuser_url) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="module")
+async def own(superuser_url: str) -> AsyncIterator[Urls]:
+    """A migrated database of the module's own: what others have or do in theirs would be in the way."""
+    async with provision(superuser_url) as urls:
+        yield urls
+
+
+@pytest.fixture
+async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
+    """A migrated database of the test's own, which it may spoil."""
     async with provision(superuser_url) as urls:
         yield urls
 

@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from resolvers.principal import Role
 from tests.bell.browser import NEEDS_CHROMIUM, Bell, visiting
 from tests.bell.conftest import Say, Visit
-from tests.support import SECRET, Api, Urls, provision
+from tests.support import SECRET, Api, Urls
 from tests.tocsin.processes import Running, Tocsin, free_port
 
 pytestmark = NEEDS_CHROMIUM
@@ -139,13 +137,6 @@ async def test_another_user_begins_anew(ada: Api.User, stranger: Api.User, visit
     assert await bell.root.get_by_text("Ada's").count() == 0
     await expect(bell.rows).to_have_count(2)
     await bell.badge(2)
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 def _start(tocsin: Tocsin, port: int) -> Any:

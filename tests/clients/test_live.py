@@ -12,7 +12,7 @@ import pytest
 from resolvers.principal import Role
 from tests.clients.support import CLIENTS, WEBSOCKETS, Balancer, Client, clients, compile_doc, until
 from tests.codegen import node
-from tests.support import SECRET, Urls, provision, test_settings
+from tests.support import SECRET, Urls, test_settings
 from tests.tocsin.processes import Running, Tocsin, free_port
 from tocsin.auth import sign
 from tocsin.settings import Settings
@@ -73,13 +73,6 @@ class Inbox:
         self.do(_DELETE, ids=[third])
         self.do(_READ_ALL)
         self.do(_READ, ids=[first, ids[20]], read=False)
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 @pytest.fixture(scope="module")

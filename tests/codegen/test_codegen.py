@@ -24,22 +24,26 @@ def _run(command: str, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-@needs_node
-def test_typescript_is_generated_without_warnings_and_compiles() -> None:
-    """Every scalar is mapped, nothing is warned of, and tsc accepts a strict program that uses the types."""
+@pytest.fixture(scope="module")
+def generated() -> str:
+    """Generate all there is, and return what was said."""
     node.install()
     shutil.rmtree(node.HERE / "generated", ignore_errors=True)
-    said = _run("graphql-codegen", "--config", "codegen.yml")
-    assert "Generate outputs" in said
-    assert [line for line in said.splitlines() if "warn" in line.lower() or "⚠" in line] == []
+    return _run("graphql-codegen", "--config", "codegen.yml")
+
+
+@needs_node
+def test_typescript_is_generated_without_warnings_and_compiles(generated: str) -> None:
+    """Every scalar is mapped, nothing is warned of, and tsc accepts a strict program that uses the types."""
+    assert "Generate outputs" in generated
+    assert [line for line in generated.splitlines() if "warn" in line.lower() or "⚠" in line] == []
     assert _run("tsc", "--project", ".") == ""
 
 
 @needs_node
+@pytest.mark.usefixtures("generated")
 async def test_the_preset_writes_trusted_documents(urls: Urls, tmp_path: Path) -> None:
     """The server takes the file as it is, and runs its operations by the hashes that the clients hold."""
-    node.install()
-    _run("graphql-codegen", "--config", "codegen.yml")
     written = node.HERE / "generated" / "persisted-documents.json"
     ids = re.findall(r'"__meta__":\{"hash":"([^"]+)"\}', (node.HERE / "generated" / "graphql.ts").read_text())
     assert (len(ids), sorted(ids)) == (3, sorted(json.loads(written.read_text())))
@@ -52,10 +56,9 @@ async def test_the_preset_writes_trusted_documents(urls: Urls, tmp_path: Path) -
 
 
 @needs_node
+@pytest.mark.usefixtures("generated")
 def test_tsc_would_refuse_a_wrong_program(tmp_path: Path) -> None:
     """The same compiler fails on a field that the schema does not have, so it does look at the types."""
-    node.install()
-    _run("graphql-codegen", "--config", "codegen.yml")
     wrong = node.HERE / "generated" / "wrong.ts"
     wrong.write_text("import type { Query } from './schema.js'\nexport type Wrong = Query['noSuchField']\n")
     done = subprocess.run(

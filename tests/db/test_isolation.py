@@ -131,19 +131,26 @@ async def test_the_catalogues_show_no_fault(superuser: Connection) -> None:
     assert await faults(superuser) == []
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-async def test_the_catalogue_check_catches(scratch: Urls, mutant: str) -> None:
-    """Whatever is broken in a copy of the database, the check above sees it."""
+@pytest.fixture(scope="module")
+async def breakable(scratch: Urls) -> AsyncIterator[Connection]:
+    """Connect to a copy of the database: it has no fault before it is broken, nor when all is rolled back."""
     connection = await asyncpg.connect(scratch.superuser)
-    transaction = connection.transaction()
+    assert await faults(connection) == []
+    yield connection
+    assert await faults(connection) == []
+    await connection.close()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+async def test_the_catalogue_check_catches(breakable: Connection, mutant: str) -> None:
+    """Whatever is broken in a copy of the database, the check above sees it."""
+    transaction = breakable.transaction()
     await transaction.start()
     try:
-        assert await faults(connection) == []
-        await connection.execute(MUTANTS[mutant])
-        assert await faults(connection) != []
+        await breakable.execute(MUTANTS[mutant])
+        assert await faults(breakable) != []
     finally:
         await transaction.rollback()
-        await connection.close()
 
 
 def test_the_lists_of_the_code_are_the_frozen_ones() -> None:

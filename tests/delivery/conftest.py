@@ -31,13 +31,6 @@ async def eye(urls: Urls) -> AsyncIterator[Eye]:
 
 
 @pytest.fixture
-async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database of the test's own."""
-    async with provision(superuser_url) as urls:
-        yield urls
-
-
-@pytest.fixture
 async def own_eye(own_urls: Urls) -> AsyncIterator[Eye]:
     """Look at the test's own database."""
     async with open_eye(own_urls) as eye:

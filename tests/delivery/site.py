@@ -140,6 +140,7 @@ class Client:
     def __init__(self, site: Site, addresses: Sequence[str], http: httpx.AsyncClient) -> None:
         self._site, self._http, self._addresses = site, http, list(addresses)
         self.troubles: list[str] = []
+        self._tokens: dict[tuple[str, Role], str] = {}
 
     @property
     def retries(self) -> int:
@@ -148,10 +149,12 @@ class Client:
 
     def headers(self, tenant: str, role: Role) -> dict[str, str]:
         """Return the headers of a call."""
-        settings = test_settings(self._site.urls, self._site.folder / "data")
-        # The signing is all that is wanted of it.
-        token = Api("", settings, None, self._http).token(tenant, _NAMES[role], role)  # type: ignore[arg-type]
-        return {"Authorization": f"Bearer {token}"}
+        if (tenant, role) not in self._tokens:
+            settings = test_settings(self._site.urls, self._site.folder / "data")
+            # The signing is all that is wanted of it.
+            api = Api("", settings, None, self._http)  # type: ignore[arg-type]
+            self._tokens[tenant, role] = api.token(tenant, _NAMES[role], role)
+        return {"Authorization": f"Bearer {self._tokens[tenant, role]}"}
 
     async def ask(self, tenant: str, role: Role, document: str, **variables: Any) -> Any:
         """Return the data of an operation."""

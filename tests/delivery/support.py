@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from uuid import uuid4
 
 import asyncpg
 
+from tests.forked import Forked, Streams
 from tests.support import Urls
-
-ROOT = Path(__file__).parents[2]
 
 _TENANT = "insert into tocsin.tenant values ($1) on conflict do nothing"
 _INBOX = "insert into tocsin.inbox (tenant_id, user_id) values ($1, $2) on conflict do nothing"
@@ -102,46 +100,52 @@ async def open_eye(urls: Urls) -> AsyncIterator[Eye]:
 class Command:
     """A running `tocsin` command."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Forked, streams: Streams) -> None:
         self.process = process
         self.log: list[str] = []
+        """The lines that were looked at."""
+        self._streams = streams
+        self._seen = 0
 
-    async def line(self, text: str, seconds: float = 20) -> str:
+    async def line(self, text: str, seconds: float = 40) -> str:
         """Return the next line of its log that holds a text."""
-        assert self.process.stderr
         async with asyncio.timeout(seconds):
-            while line := (await self.process.stderr.readline()).decode():
-                self.log.append(line)
-                if text in line:
-                    return line
-        raise AssertionError("".join(self.log))
+            while True:
+                for line in self._rest().splitlines(keepends=True):
+                    if not line.endswith("\n"):
+                        break
+                    self._seen += len(line.encode())
+                    self.log.append(line)
+                    if text in line:
+                        return line
+                assert self.process.poll() is None, "".join(self.log)
+                await asyncio.sleep(0.02)
 
-    async def end(self, seconds: float = 20) -> tuple[int, str]:
+    async def end(self, seconds: float = 40) -> tuple[int, str]:
         """Return its exit code and what is left of its output, the log last."""
-        async with asyncio.timeout(seconds):
-            out, log = await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode, (out + log).decode()
+        code = await asyncio.to_thread(self.process.wait, seconds)
+        return code, self._streams.out.read_text() + self._rest()
+
+    def _rest(self) -> str:
+        return self._streams.err.read_bytes()[self._seen :].decode()
 
 
 @asynccontextmanager
 async def command(urls: Urls, data_dir: Path, *words: str, **settings: str) -> AsyncIterator[Command]:
     """Start a `tocsin` command on a database; kill it at the end if it still runs."""
     environment = {
-        "PYTHONPATH": str(ROOT),
         "PATH": os.environ["PATH"],
         "TOCSIN_DATABASE_URL": urls.server,
         "TOCSIN_OWNER_DATABASE_URL": urls.owner,
         "TOCSIN_DATA_DIR": str(data_dir),
     }
-    arguments: Sequence[str] = (sys.executable, "-m", "tocsin", *words)
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *arguments, env=environment | settings, cwd=data_dir, stdout=pipe, stderr=pipe
-    )
+    name = f"{words[0]}-{uuid4().hex}"
+    streams = Streams(data_dir / f"{name}.out", data_dir / f"{name}.err")
+    for path in (streams.out, streams.err):
+        path.touch()
+    process = Forked.command(words, environment | settings, data_dir, streams)
     try:
-        yield Command(process)
+        yield Command(process, streams)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
+        process.kill()
+        process.wait()

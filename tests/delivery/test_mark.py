@@ -123,7 +123,7 @@ async def test_a_worker_killed_in_the_middle(shop: Shop, tmp_path: Path) -> None
                 while not await _settled(shop, tenant):  # noqa: ASYNC110  another process sets no event
                     await asyncio.sleep(0.005)
             worker.process.send_signal(signal.SIGKILL)
-            await worker.process.wait()
+            await worker.end()
         assert 0 < await _settled(shop, tenant) < 30_000
         assert await _drifts(shop, tenant) == []
         await tenant.hurry()

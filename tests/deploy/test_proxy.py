@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support import SECRET, Urls, open_socket, provision
+from tests.support import SECRET, Urls, open_socket
 from tests.tocsin.processes import ROOT, Running, Tocsin, fetch, free_port, until
 from tocsin.client import AsyncClient, Patience
 
@@ -25,13 +25,6 @@ _FILE = ROOT / "deploy" / "compose" / "Caddyfile"
 _BADGE = "subscription { stats { unread } }"
 _PROMPT_SECONDS = 1.5
 _PACE_SECONDS = 0.03
-
-
-@pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database for the two servers."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 @contextmanager
@@ -103,10 +96,10 @@ async def _streamed(url: str, token: str, values: asyncio.Queue[int]) -> None:
                 values.put_nowait(json.loads(line[5:])["data"]["stats"]["unread"])
 
 
-async def test_live_updates_and_a_restart(own: Urls, tmp_path: Path) -> None:
+async def test_live_updates_and_a_restart(own_urls: Urls, tmp_path: Path) -> None:
     """Each event comes at once; while one server is restarted no request fails, and each is done once."""
     tocsin = Tocsin(
-        tmp_path / "data", {"database_url": own.server, "jwt_secret": SECRET, "drain_seconds": "5"}
+        tmp_path / "data", {"database_url": own_urls.server, "jwt_secret": SECRET, "drain_seconds": "5"}
     )
     agent = tocsin.call("token", "--tenant", "t", "--user", "a", "--role", "agent").out.strip()
     ada = tocsin.call("token", "--tenant", "t", "--user", "ada").out.strip()
@@ -129,7 +122,7 @@ async def test_live_updates_and_a_restart(own: Urls, tmp_path: Path) -> None:
         running.cancel()
         await asyncio.wait([running])
     found = await fetch(
-        own.superuser,
+        own_urls.superuser,
         "select count(*), count(distinct title) from tocsin.notification where user_id = 'grace'",
     )
     # The one that was under way may be stored.

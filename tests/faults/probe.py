@@ -59,7 +59,7 @@ class Probe:
         """What /readyz said last."""
         return self._ready[-1][1]
 
-    async def says(self, *, ready: bool, seconds: float = 90) -> float:
+    async def says(self, *, ready: bool, seconds: float = 240) -> float:
         """Return the seconds from now until /readyz says so."""
         began = time.monotonic()
         async with asyncio.timeout(seconds):

@@ -17,7 +17,6 @@ KINDS = ("SLACK", "WEBHOOK")
 _AT_ONCE = 8
 _NOTIFY = """mutation($input: NotifyInput!, $key: String!) {
   notify(input: $input, idempotencyKey: $key) { replayed } }"""
-_PAUSE_SECONDS = 0.05
 _READY_SECONDS = 60.0
 
 
@@ -59,7 +58,8 @@ async def is_ready(http: httpx.AsyncClient, address: str) -> bool:
 class Caller:
     """Calls steadily over connections that are kept alive. Retries only what was never sent."""
 
-    def __init__(self, name: str, client: Client) -> None:
+    def __init__(self, name: str, client: Client, pause: float) -> None:
+        self._pause = pause
         self._name, self._headers = name, {it: client.headers(it, Role.AGENT) for it in TENANTS}
         self.acknowledged: list[str] = []
         self.refused = self.unanswered = self.failed = 0
@@ -71,7 +71,7 @@ class Caller:
             tenant = TENANTS[number % len(TENANTS)]
             await self._call(http, where, tenant, f"{tenant}-{self._name}{number:06}")
             number += 1
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(self._pause)
 
     async def _call(self, http: httpx.AsyncClient, where: Balancer, tenant: str, key: str) -> None:
         people = [{"id": f"user-{self._name}"}]
@@ -93,7 +93,9 @@ class Caller:
                 return
 
 
-async def rolling_restart(site: Site, rounds: int, processes: Sequence[int] = (1, 1)) -> list[Measure]:
+async def rolling_restart(
+    site: Site, rounds: int, processes: Sequence[int] = (1, 1), *, pause: float = 0.05
+) -> list[Measure]:
     """End each server, of so many processes, and two workers so many times under load, and start them again."""
     ports = [free_port() for _ in processes]
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
@@ -111,7 +113,7 @@ async def rolling_restart(site: Site, rounds: int, processes: Sequence[int] = (1
         watching = asyncio.create_task(balancer.run())
         await _all_ready(http, addresses)
         await asyncio.sleep(0.5)
-        callers = [Caller("abcdefgh"[it], client) for it in range(_AT_ONCE)]
+        callers = [Caller("abcdefgh"[it], client, pause) for it in range(_AT_ONCE)]
         calling = [asyncio.create_task(it.run(http, balancer, over)) for it in callers]
         for _ in range(rounds):
             for program in (*servers, *workers):

@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import count, takewhile
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -26,27 +26,37 @@ from tests.figures import report
 from tests.support import Feed, Urls, open_socket, provision
 
 _LONG_SECONDS = 600.0
+_AT_ONCE = 8
 _BADGE = "subscription { stats { total } }"
 
 
 @asynccontextmanager
-async def calling(client: Client) -> AsyncIterator[list[str]]:
-    """Say things under keys while the block runs, and try each again until it is acknowledged."""
+async def calling(client: Client, pause: float) -> AsyncIterator[list[str]]:
+    """Say things under keys while the block runs, eight at once; try each again until it is acknowledged."""
     over = asyncio.Event()
     keys: list[str] = []
-    numbers = takewhile(lambda _: not over.is_set(), count())
-    task = asyncio.create_task(notify_all(client, numbers))
-    try:
-        yield keys
-    finally:
-        over.set()
-        keys += await task
+    numbers = count()
+
+    async def some() -> None:
+        while not over.is_set():
+            keys.extend(await notify_all(client, iter([next(numbers)]), at_once=1))
+            await asyncio.sleep(pause)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_ONCE):
+            group.create_task(some())
+        try:
+            yield keys
+        finally:
+            over.set()
 
 
 # -- a network that swallows -------------------------------------------------------------------------------
 
 
-async def blackhole(site: Site, network: Proxy, seconds: float, *, patient: bool = True) -> list[Measure]:
+async def blackhole(
+    site: Site, network: Proxy, seconds: float, *, patient: bool = True, pause: float = 0
+) -> list[Measure]:
     """Have the network to Postgres swallow everything for so long, then carry what is connected anew."""
     programs, address = start(site, patient=patient)
     async with open_client(site, [address], 60) as client:
@@ -56,7 +66,7 @@ async def blackhole(site: Site, network: Proxy, seconds: float, *, patient: bool
         async with (
             open_socket(address, authorization) as socket,
             probing(client, address, "acme") as probe,
-            calling(client) as keys,
+            calling(client, pause) as keys,
         ):
             feed = await socket.subscribe(_BADGE)
             await asyncio.sleep(2)
@@ -94,13 +104,13 @@ async def _latest(feed: Feed, wanted: int) -> int:
 # -- a disk that is full -----------------------------------------------------------------------------------
 
 
-async def disk_full(site: Site, disk: SmallDisk, seconds: float) -> list[Measure]:
+async def disk_full(site: Site, disk: SmallDisk, seconds: float, *, pause: float = 0) -> list[Measure]:
     """Leave Postgres no room for so long, under calls and reads; its supervisor starts it again."""
     programs, address = start(site, patient=True)
     async with open_client(site, [address]) as client:
         for tenant in TENANTS:
             await client.open_tenant(tenant, KINDS)
-        async with probing(client, address, "acme") as probe, calling(client) as keys:
+        async with probing(client, address, "acme") as probe, calling(client, pause) as keys:
             await asyncio.sleep(2)
             before = client.retries
             full = asyncio.create_task(disk.fill(seconds))

@@ -1,9 +1,6 @@
 """The scenarios of the faults' soak, scaled down; `make soak` runs them at full size."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from db.migrate import upgrade
 from tests.delivery.site import deployed
@@ -11,23 +8,18 @@ from tests.delivery.soak import counted
 from tests.faults import rolling, skew, soak
 from tests.faults.disk import small_disk
 from tests.faults.skew import HOUR
-from tests.support import Urls, provision
+from tests.support import Urls
 
 SHORT = {"lease_seconds": "12", "send_timeout_seconds": "2"}
-
-
-@pytest.fixture
-async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database of the test's own."""
-    async with provision(superuser_url) as urls:
-        yield urls
+PAUSE = 0.2
+"""Seconds that each of eight callers pauses: some 40 calls a second, which leave the machine to other tests."""
 
 
 async def test_a_network_that_swallows(superuser_url: str, tmp_path: Path) -> None:
     """Requests are answered UNAVAILABLE, /readyz says 503, and all goes on by itself when it is back."""
     async with soak.cut_off(superuser_url) as (urls, network):
         with deployed(urls, tmp_path, **SHORT) as site:
-            told = counted(await soak.blackhole(site, network, 12, patient=False))
+            told = counted(await soak.blackhole(site, network, 12, patient=False, pause=PAUSE))
     assert told["answers UNAVAILABLE"] > 0
     assert told["acknowledged notify calls"] > 0
 
@@ -37,7 +29,7 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "postgres") as disk:
         await upgrade(disk.urls.owner)
         with deployed(disk.urls, tmp_path, **SHORT) as site:
-            told = counted(await soak.disk_full(site, disk, 5))
+            told = counted(await soak.disk_full(site, disk, 5, pause=PAUSE))
     assert told["calls refused meanwhile"] > 0
     assert told["panics of Postgres"] > 0
     assert told["acknowledged notify calls"] > 0
@@ -67,6 +59,6 @@ async def test_a_token_lasts_by_the_clock_of_the_server(own_urls: Urls, tmp_path
 async def test_a_rolling_restart(own_urls: Urls, tmp_path: Path) -> None:
     """With a second of notice no call that was sent goes without its answer, and nothing is delivered twice."""
     with deployed(own_urls, tmp_path, drain_seconds="1", **SHORT) as site:
-        told = counted(await rolling.rolling_restart(site, 1))
+        told = counted(await rolling.rolling_restart(site, 1, pause=PAUSE))
     assert told["processes ended"] == 4
     assert told["acknowledged notify calls"] > 0

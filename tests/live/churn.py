@@ -130,7 +130,9 @@ async def _server(url: str, data_dir: Path) -> AsyncIterator[tuple[Api, Hub]]:
         serving(app, settings) as address,
         httpx.AsyncClient(base_url=address, timeout=30, limits=limits) as http,
     ):
-        yield Api(address, settings, app.state.server.database, http), app.state.server.hub
+        api = Api(address, settings, app.state.server.database, http, kept_seconds=0)
+        yield api, app.state.server.hub
+        api.wire.close()
 
 
 async def run(url: str, data_dir: Path, cycles: int) -> tuple[Held, Held, float]:

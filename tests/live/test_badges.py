@@ -1,21 +1,13 @@
 """Tabs on two servers miss nothing and show the right badge, whatever happens to hints and connections."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.soak_badges import MODES, Size, run
-from tests.support import Urls, provision
+from tests.support import Urls
 
 _SIZE = Size(sockets=24, writes=200, drops=2, every=0.5, sweep=0.5, jitter=0.2)
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 @pytest.mark.parametrize("mode", MODES)

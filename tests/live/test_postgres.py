@@ -15,18 +15,11 @@ from db.draft import create
 from db.session import Hint, Scope, open_database
 from live.hub import NOBODY, Hub
 from live.postgres import PostgresRelay, postgres_hub
-from tests.support import Urls, draft, provision
+from tests.support import Urls, draft
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SECONDS = 5.0
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database whose hints are only these tests' own."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 @pytest.fixture

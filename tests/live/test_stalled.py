@@ -1,14 +1,11 @@
 """A server whose clients stop reading stays small."""
 
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from db.session import open_database
 from tests.live.stalled import stall
-from tests.support import Urls, provision
+from tests.support import Urls
 from tests.tocsin.processes import Tocsin, free_port
 
 _SECRET = "a secret that only these tests use, with 32 bytes"
@@ -16,18 +13,11 @@ _SECRET = "a secret that only these tests use, with 32 bytes"
 _HASTY = "import tocsin.protocols as p; p.PATIENCE_SECONDS = 2.0; from tocsin.cli import app; app()"
 
 
-@pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
-
-
-async def test_twenty_clients_that_stop_reading(own: Urls, tmp_path: Path) -> None:
+async def test_twenty_clients_that_stop_reading(own_urls: Urls, tmp_path: Path) -> None:
     """6 MB wait for each; the server grows by less than 20 MB, drops all of them, and serves others meanwhile."""
-    tocsin = Tocsin(tmp_path, {"database_url": own.server, "jwt_secret": _SECRET})
+    tocsin = Tocsin(tmp_path, {"database_url": own_urls.server, "jwt_secret": _SECRET})
     command = [sys.executable, "-c", _HASTY]
-    async with open_database(own.server, size=2) as database:
+    async with open_database(own_urls.server, size=2) as database:
         with tocsin.start("serve", "--port", str(free_port()), command=command) as running:
             running.wait_for(running.is_ready)
             cost = await stall(tocsin, running, database, 20, 6_000_000)

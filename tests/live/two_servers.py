@@ -58,7 +58,9 @@ async def _ready(stack: AsyncExitStack, urls: Urls, folder: Path, port: int) -> 
             with suppress(httpx.TransportError):
                 if (await http.get("/readyz")).is_success:
                     # Nobody here looks into its database.
-                    return Api(url, test_settings(urls, folder), None, http)  # type: ignore[arg-type]
+                    api = Api(url, test_settings(urls, folder), None, http)  # type: ignore[arg-type]
+                    stack.callback(api.wire.close)
+                    return api
             await asyncio.sleep(0.05)
 
 
@@ -66,5 +68,5 @@ async def ask(user: Api.User, document: str, **variables: Any) -> Answer:
     """Run an operation; once more if an idle connection was closed before somebody busy could see it."""
     try:
         return await user.ask(document, **variables)
-    except httpx.TransportError:
+    except OSError:
         return await user.ask(document, **variables)

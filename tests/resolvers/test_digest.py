@@ -1,7 +1,8 @@
 """When digests leave, against an oracle that knows no arithmetic: it watches the wall clock minute by minute."""
 
-from datetime import UTC, datetime, time, timedelta
-from functools import cache
+from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -58,23 +59,36 @@ def hourly(where: ZoneInfo, at: datetime) -> datetime:
             return moment
 
 
-def daily(where: ZoneInfo, wanted: time, at: datetime) -> datetime:
-    """Watch from long before on, note when each day had its digest, and return the first that is later.
+Shown = dict[time, list[tuple[date, datetime]]]
+"""When a clock first showed each time of the day, by day."""
+
+
+@lru_cache(maxsize=8)
+def _watched(where: ZoneInfo, first: datetime, last: datetime) -> Shown:
+    """Watch the wall clock and the calendar from one instant to another, and note what they show.
 
     Minutes that the clock skips are counted on from where it jumped, as if it had not.
     """
-    had: dict[object, datetime] = {}
-    moment = at.replace(second=0, microsecond=0) - timedelta(days=2)
-    shown = _shown(where, moment)
-    while moment < at + timedelta(days=DAYS):
+    found: Shown = defaultdict(list)
+    moment, shown = first, _shown(where, first)
+    while moment < last:
         moment, before, expected = moment + MINUTE, shown, shown + MINUTE
         shown = _shown(where, moment)
         passed = [shown]
         if shown > expected:
             passed += [expected + number * MINUTE for number in range((shown - before) // MINUTE - 1)]
         for wall in passed:
-            if wall.time() == wanted:
-                had.setdefault(wall.date(), moment + (wall - expected if wall < shown else timedelta()))
+            at = moment + (wall - expected if wall < shown else timedelta())
+            found[wall.time()].append((wall.date(), at))
+    return found
+
+
+def daily(where: ZoneInfo, wanted: time, at: datetime) -> datetime:
+    """Watch from long before on, note when each day had its digest, and return the first that is later."""
+    first = at.replace(second=0, microsecond=0) - timedelta(days=2)
+    had: dict[date, datetime] = {}
+    for day, moment in _watched(where, first, first + timedelta(days=2 + DAYS, minutes=1))[wanted]:
+        had.setdefault(day, moment)
     return min(it for it in had.values() if it > at)
 
 

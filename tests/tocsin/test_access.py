@@ -296,7 +296,7 @@ async def test_recording_holds_no_request_up(admin: Api.User, urls: Urls) -> Non
     connection = await asyncpg.connect(urls.superuser)
     async with connection.transaction():
         await connection.execute("select from tocsin.agent where tenant_id = $1 for update", admin.tenant)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await agent.data(TYPES)
         assert await last_used(urls, agent) is None
     await recorded(urls, agent)

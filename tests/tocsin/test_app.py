@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from db.migrate import downgrade, upgrade
 from db.revision import newest
-from tests.support import Api, Urls, provision, running_server, test_settings
+from tests.support import Api, Urls, running_server, test_settings
 from tests.tocsin.processes import fetch
 from tocsin.app import create_app
 from tocsin.auth import ConfigurationError
@@ -18,16 +18,9 @@ _ENDED = "select pg_terminate_backend(pid) from pg_stat_activity where datname =
 
 
 @pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database that a test may spoil."""
-    async with provision(superuser_url) as urls:
-        yield urls
-
-
-@pytest.fixture
-async def server(own: Urls, tmp_path: Path) -> AsyncIterator[Api]:
+async def server(own_urls: Urls, tmp_path: Path) -> AsyncIterator[Api]:
     """Run a server on that database."""
-    async with running_server(test_settings(own, tmp_path)) as api:
+    async with running_server(test_settings(own_urls, tmp_path)) as api:
         yield api
 
 
@@ -48,26 +41,26 @@ async def test_ready_with_a_current_database(server: Api) -> None:
 
 @pytest.mark.parametrize(("revision", "said"), [("0001", NOT_READY), ("9999", READY)])
 async def test_ready_with_another_revision(
-    server: Api, own: Urls, revision: str, said: tuple[tuple[int, str], ...]
+    server: Api, own_urls: Urls, revision: str, said: tuple[tuple[int, str], ...]
 ) -> None:
     """A database that is behind makes the server not ready; one that is ahead does not: it is being upgraded."""
-    await fetch(own.owner, _SET_REVISION, revision)
+    await fetch(own_urls.owner, _SET_REVISION, revision)
     assert await health(server) == said
-    await fetch(own.owner, _SET_REVISION, newest())
+    await fetch(own_urls.owner, _SET_REVISION, newest())
     assert await health(server) == READY
 
 
-async def test_ready_again_after_the_migration(server: Api, own: Urls) -> None:
+async def test_ready_again_after_the_migration(server: Api, own_urls: Urls) -> None:
     """A server that was started before its database was migrated becomes ready without a restart."""
-    await downgrade(own.owner, "base")
+    await downgrade(own_urls.owner, "base")
     assert await health(server) == NOT_READY
-    await upgrade(own.owner)
+    await upgrade(own_urls.owner)
     assert await health(server) == READY
 
 
-async def test_not_ready_while_the_database_is_down(server: Api, own: Urls, superuser_url: str) -> None:
+async def test_not_ready_while_the_database_is_down(server: Api, own_urls: Urls, superuser_url: str) -> None:
     """Without a database the process is alive and not ready; when it is back, so is the server."""
-    name = own.superuser.rpartition("/")[2].partition("?")[0]
+    name = own_urls.superuser.rpartition("/")[2].partition("?")[0]
     await fetch(superuser_url, f"alter database {name} allow_connections false")
     await fetch(superuser_url, _ENDED, name)
     assert await health(server) == NOT_READY
@@ -75,20 +68,26 @@ async def test_not_ready_while_the_database_is_down(server: Api, own: Urls, supe
     assert await health(server) == READY
 
 
-async def test_a_role_that_sees_everything_is_refused(own: Urls, tmp_path: Path) -> None:
+async def test_a_role_that_sees_everything_is_refused(own_urls: Urls, tmp_path: Path) -> None:
     """The application does not start as a superuser, as the tables' owner, or with an unsafe tocsin_app."""
-    for url, fault in ((own.superuser, "is a superuser"), (own.owner, "owns Tocsin's tables")):
-        if url == own.owner:
-            await fetch(own.superuser, f"grant tocsin_app to {own.owner.split('://')[1].split(':')[0]}")
-        app = create_app(test_settings(own, tmp_path).model_copy(update={"database_url": SecretStr(url)}))
+    for url, fault in ((own_urls.superuser, "is a superuser"), (own_urls.owner, "owns Tocsin's tables")):
+        if url == own_urls.owner:
+            await fetch(
+                own_urls.superuser, f"grant tocsin_app to {own_urls.owner.split('://')[1].split(':')[0]}"
+            )
+        app = create_app(
+            test_settings(own_urls, tmp_path).model_copy(update={"database_url": SecretStr(url)})
+        )
         with pytest.raises(ConfigurationError, match=f"TOCSIN_DATABASE_URL: .* {fault}"):
             async with app.router.lifespan_context(app):
                 pass
 
 
-async def test_dev_may_log_in_as_superuser(own: Urls, tmp_path: Path) -> None:
+async def test_dev_may_log_in_as_superuser(own_urls: Urls, tmp_path: Path) -> None:
     """With login_too=False only the role that is acted as must be harmless."""
-    settings = test_settings(own, tmp_path).model_copy(update={"database_url": SecretStr(own.superuser)})
+    settings = test_settings(own_urls, tmp_path).model_copy(
+        update={"database_url": SecretStr(own_urls.superuser)}
+    )
     app = create_app(settings, login_too=False)
     async with app.router.lifespan_context(app):
         assert await app.state.server.is_ready()

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast, get_type_hints
@@ -17,7 +16,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, build_schema
 
 from resolvers.principal import Role
 from tests.machines import machine
-from tests.support import SECRET, Api, Urls, provision, running_server, test_settings
+from tests.support import SECRET, Api, Urls, running_server, test_settings
 from tests.tocsin.processes import ROOT, Tocsin, fetch, free_port
 from tocsin.client import AsyncClient, Client, Content, Notified, Patience, Recipient, TocsinError
 from tocsin.client.core import Again, Call, _camel_case
@@ -180,16 +179,9 @@ async def _until_refused(client: AsyncClient) -> None:
         await client.notify(["ada"], type="t", title=str(number))
 
 
-@pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database for servers that are killed."""
-    async with provision(superuser_url) as urls:
-        yield urls
-
-
-async def test_a_server_that_is_killed(own: Urls, tmp_path: Path) -> None:
+async def test_a_server_that_is_killed(own_urls: Urls, tmp_path: Path) -> None:
     """With kill -9 in the middle and a start later: nothing is lost and nothing doubled."""
-    tocsin = Tocsin(tmp_path / "data", {"database_url": own.server, "jwt_secret": SECRET})
+    tocsin = Tocsin(tmp_path / "data", {"database_url": own_urls.server, "jwt_secret": SECRET})
     port, many = str(free_port()), 60
     token = tocsin.call("token", "--tenant", "t", "--user", "a", "--role", "agent").out
     said: list[Notified] = []
@@ -213,7 +205,7 @@ async def test_a_server_that_is_killed(own: Urls, tmp_path: Path) -> None:
         with tocsin.start("serve", "--port", port):
             await producing
     assert len(said) == many
-    found = await fetch(own.superuser, "select title, count(*) from tocsin.notification group by title")
+    found = await fetch(own_urls.superuser, "select title, count(*) from tocsin.notification group by title")
     assert sorted(found, key=lambda row: int(row[0])) == [(str(it), 1) for it in range(many)]
     assert len({it.request_id for it in said}) == many
 

@@ -3,7 +3,6 @@
 import re
 import shutil
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,13 +32,6 @@ _WELL = [
     *("settings", "database", "tocsin_app", "tocsin_worker", "connections", "clock", "migrations"),
     *("isolation", "secrets", "backlog", "hub", "mail", "tokens"),
 ]
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database to break."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 @pytest.fixture

@@ -4,17 +4,15 @@ import asyncio
 import json
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
 
 import httpx
-import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.support import Urls, provision
+from tests.support import Urls
 from tests.tocsin.processes import Running, Tocsin, until
 from tocsin.protocols import RETURN_WITHIN_MS
 
@@ -27,13 +25,6 @@ _NOTIFY = """mutation($key: String!) {
 _EVENTS = """subscription($since: String) {
   inboxEvents(since: $since) { cursor ... on NotificationCreated { notification { id } } }
 }"""
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 class Reader:

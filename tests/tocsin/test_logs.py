@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support import Urls, open_socket, provision
+from tests.support import Urls, open_socket
 from tests.tocsin.processes import Tocsin, fetch
 from tocsin import logs
 from tocsin.settings import Settings
@@ -19,13 +19,6 @@ CANARY = "canary-5e1c"
 PAGE = f"""query Badge($it: String!) {{
   notifications(filter: {{types: [$it, "{CANARY}-inline"]}}) {{ totalCount }} }}"""
 KEYS = {"level", "logger", "message", "timestamp"}
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -4,30 +4,22 @@ import asyncio
 import random
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import pytest
 
 from resolvers.principal import Role
 from tests.delivery.receiver import answer, receiving
 from tests.delivery.support import command
 from tests.delivery.test_canaries import TEST, create
-from tests.support import Urls, open_socket, provision, running_server, test_settings
+from tests.support import Urls, open_socket, running_server, test_settings
 from tests.tocsin.processes import Tocsin, free_port
 
 _SECRET = "a secret that only these tests use, with 32 bytes"
 _LINE = re.compile(r"^(tocsin_\w+)(\{.*\})? (\S+)$", re.MULTILINE)
 _DOCUMENTED = re.compile(r"^\| `(tocsin_\w+)", re.MULTILINE)
-
-
-@pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 def scraped(port: int) -> tuple[str, dict[str, float]]:
@@ -64,10 +56,10 @@ def families(text: str) -> set[str]:
     return set(re.findall(r"^# TYPE (tocsin_\w+) ", text, re.MULTILINE))
 
 
-async def test_a_server(own: Urls, tmp_path: Path) -> None:
+async def test_a_server(own_urls: Urls, tmp_path: Path) -> None:
     """Requests by type and outcome, sockets and subscriptions, exactly; nothing that a caller chose."""
     port = free_port()
-    settings = {"database_url": own.server, "jwt_secret": _SECRET, "metrics_port": str(port)}
+    settings = {"database_url": own_urls.server, "jwt_secret": _SECRET, "metrics_port": str(port)}
     tocsin = Tocsin(tmp_path / "data", settings)
     token = tocsin.token("canary-tenant", "canary-user")
     with tocsin.serve() as running:
@@ -100,10 +92,10 @@ async def test_a_server(own: Urls, tmp_path: Path) -> None:
     assert "canary" not in text.lower()
 
 
-async def test_each_process_of_a_server_has_a_port(own: Urls, tmp_path: Path) -> None:
+async def test_each_process_of_a_server_has_a_port(own_urls: Urls, tmp_path: Path) -> None:
     """Two workers take the first and the next; together they have counted every request."""
     port = two_free_ports()
-    settings = {"database_url": own.server, "jwt_secret": _SECRET, "metrics_port": str(port)}
+    settings = {"database_url": own_urls.server, "jwt_secret": _SECRET, "metrics_port": str(port)}
     tocsin = Tocsin(tmp_path / "data", settings)
     token = tocsin.token("acme", "ada")
     with tocsin.serve("--workers", "2") as running:
@@ -117,7 +109,7 @@ async def test_each_process_of_a_server_has_a_port(own: Urls, tmp_path: Path) ->
     assert sum(counts) == 20
 
 
-async def test_a_worker(own: Urls, tmp_path: Path, repository: Path) -> None:
+async def test_a_worker(own_urls: Urls, tmp_path: Path, repository: Path) -> None:
     """Attempts by kind and outcome, and the outbox; with a server's, the names are those in the manual."""
     here, there = free_port(), free_port()
     environment = {
@@ -125,13 +117,13 @@ async def test_a_worker(own: Urls, tmp_path: Path, repository: Path) -> None:
         "TOCSIN_ALLOW_PRIVATE_WEBHOOKS": "true",
         "TOCSIN_METRICS_PORT": str(there),
     }
-    settings = test_settings(own, tmp_path, allow_private_webhooks=True, metrics_port=here)
+    settings = test_settings(own_urls, tmp_path, allow_private_webhooks=True, metrics_port=here)
     async with running_server(settings) as api, receiving(answer("200 OK"), answer("404 No")) as receiver:
         root = api.user("canary-tenant", "root", Role.ADMIN)
         channel = await create(root, "WEBHOOK", url=f"http://{receiver.host}:{receiver.port}/")
         await root.data(TEST, id=channel)
         await root.data(TEST, id=channel)
-        async with command(own, tmp_path, "worker", **environment):
+        async with command(own_urls, tmp_path, "worker", **environment):
             count = "tocsin_delivery_attempts_total"
             text, found = await until(
                 there, lambda it: sum(value for name, value in it.items() if name.startswith(count)) == 2

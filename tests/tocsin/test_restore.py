@@ -15,7 +15,7 @@ from db import embedded
 from db.draft import create
 from db.session import Scope, open_database
 from tests.resolvers.support import WATCH_EVENTS, now
-from tests.support import SECRET, Api, Urls, draft, provision, running_server, test_settings
+from tests.support import SECRET, Api, Urls, draft, running_server, test_settings
 from tests.tocsin.processes import Tocsin, fetch
 
 DOC = Path(__file__).parents[2] / "docs" / "how-to" / "restore.md"
@@ -25,12 +25,11 @@ RESTORED = ("ResyncRequired", "The inbox was restored since.")
 
 
 @pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database, and the role that backs it up."""
-    async with provision(superuser_url) as urls:
-        await fetch(superuser_url, _ROLE.replace("…", "backup"))
-        yield urls
-        await fetch(superuser_url, "drop role tocsin_backup")
+async def own(own_urls: Urls, superuser_url: str) -> AsyncIterator[Urls]:
+    """Make the role that backs up a database of the test's own."""
+    await fetch(superuser_url, _ROLE.replace("…", "backup"))
+    yield own_urls
+    await fetch(superuser_url, "drop role tocsin_backup")
 
 
 class Operator:

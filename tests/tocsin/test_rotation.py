@@ -15,7 +15,7 @@ from db.session import Database, Scope, open_database
 from db.types import ChannelKind
 from resolvers.channel import secret_place
 from resolvers.vault import CannotOpenError, Vault
-from tests.support import Urls, provision
+from tests.support import Urls
 from tests.tocsin.processes import Tocsin, fetch
 from tocsin.rotation import Report, rotate
 
@@ -23,13 +23,6 @@ KEYS = {name: name.encode() * 16 for name in ("k0", "k1", "k2")}
 LOST, OLD, NEW = (Vault({name: key}) for name, key in KEYS.items())
 BOTH = Vault({name: KEYS[name] for name in ("k2", "k1")})
 _ROWS = "select id, secrets, updated_at, xmin::text from tocsin.channel order by id"
-
-
-@pytest.fixture
-async def own_urls(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a database of the test's own: all channels of all tenants are looked at."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ async def test_a_socket_is_idle_only_without_operations(tight: Site) -> None:
         await wire.say(type="complete", id="held")
         with pytest.raises(ConnectionClosed):
             await wire.hear()
-        assert 0.28 < clock() - began < 3
+        assert 0.28 < clock() - began < 20
 
 
 async def test_a_socket_that_never_runs_anything_is_closed(tight: Site) -> None:

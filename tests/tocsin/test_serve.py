@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from db import embedded
-from tests.support import Urls, open_socket, provision
+from tests.support import Urls, open_socket
 from tests.tocsin.processes import (
     Done,
     Tocsin,
@@ -22,13 +21,6 @@ from tests.tocsin.processes import (
 
 _SECRET = "a secret that only these tests use, with 32 bytes"
 _EVENT = b'{"tenant": "acme", "recipients": ["ada"], "type": "t", "category": "c", "title": "New"}\n'
-
-
-@pytest.fixture(scope="module")
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
 
 
 def name_of(url: str) -> str:

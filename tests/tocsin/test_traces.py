@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +19,7 @@ import pytest
 import websockets
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.support import Socket, Urls, provision
+from tests.support import Socket, Urls
 from tests.tocsin.processes import Running, Tocsin, fetch, until
 from tocsin.auth import ConfigurationError
 from tocsin.settings import Settings
@@ -111,13 +111,6 @@ def _listening(url: str = "") -> Iterator[Collector]:
 
 
 @pytest.fixture
-async def own(superuser_url: str) -> AsyncIterator[Urls]:
-    """Make a migrated database."""
-    async with provision(superuser_url) as urls:
-        yield urls
-
-
-@pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     """Run a receiver that the processes of the test send their traces to."""
     with _listening() as collector:
@@ -182,18 +175,20 @@ _DELIVERED = ("deliver", ["open", "send", "settle"])
 
 
 async def test_one_trace_from_the_request_to_the_delivery(
-    own: Urls, tmp_path: Path, collector: Collector
+    own_urls: Urls, tmp_path: Path, collector: Collector
 ) -> None:
     """Server, resolver, statements and delivery: each below the one that asked for it, in the client's trace."""
-    _notified(_tocsin(own, tmp_path, traces=True), collector, _recipients("ada"))
+    _notified(_tocsin(own_urls, tmp_path, traces=True), collector, _recipients("ada"))
     notified = [*_BEGUN, "db.request._INSERT", *_TO_INBOXES, *_KNOWN, *_TO_CHANNELS, "COMMIT", _DELIVERED]
     assert collector.tree(_TRACE, _PARENT) == [("mutation", [("Mutation.notify", notified)])]
 
 
-async def test_one_trace_of_what_is_for_everyone(own: Urls, tmp_path: Path, collector: Collector) -> None:
+async def test_one_trace_of_what_is_for_everyone(
+    own_urls: Urls, tmp_path: Path, collector: Collector
+) -> None:
     """What a worker fans out, and the deliveries that come of it, are below the notify."""
     everyone = {"everyone": True}
-    _notified(_tocsin(own, tmp_path, traces=True), collector, _recipients("ada", "grace"), everyone)
+    _notified(_tocsin(own_urls, tmp_path, traces=True), collector, _recipients("ada", "grace"), everyone)
     held = [*_BEGUN, "db.outbox._HOLD", "db.request._LOCK", "db.request._NEXT"]
     rest = ["db.inbox._ADD_TENANT", "db.request._FINISH", "db.outbox._DROP"]
     spread = ("fan out", [*held, *_TO_INBOXES, *_TO_CHANNELS, "COMMIT", *held, *rest, "COMMIT"])
@@ -203,9 +198,11 @@ async def test_one_trace_of_what_is_for_everyone(own: Urls, tmp_path: Path, coll
     ]
 
 
-async def test_attributes_hold_nothing_of_tenants(own: Urls, tmp_path: Path, collector: Collector) -> None:
+async def test_attributes_hold_nothing_of_tenants(
+    own_urls: Urls, tmp_path: Path, collector: Collector
+) -> None:
     """A known few, by which a span is told from others; no bytes that left hold what was said, or to whom."""
-    _notified(_tocsin(own, tmp_path, traces=True), collector, _recipients("ada"))
+    _notified(_tocsin(own_urls, tmp_path, traces=True), collector, _recipients("ada"))
     assert collector.attributes() == {
         *("db.system", "http.request.method", "http.response.status_code"),
         *("tocsin.code", "tocsin.deliveries", "tocsin.delivery_id", "tocsin.kind", "tocsin.outcome"),
@@ -222,12 +219,12 @@ async def test_attributes_hold_nothing_of_tenants(own: Urls, tmp_path: Path, col
 
 
 async def test_they_are_off_unless_wanted(
-    own: Urls, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    own_urls: Urls, tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the setting nothing leaves, no request knows its trace, and OpenTelemetry is not imported."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     server, worker = _notified(
-        replace(_tocsin(own, tmp_path, traces=False), afresh=True), collector, _recipients("ada")
+        replace(_tocsin(own_urls, tmp_path, traces=False), afresh=True), collector, _recipients("ada")
     )
     assert ("strawberry.schema" in server, "delivery.dispatcher" in worker) == (
         True,
@@ -238,12 +235,12 @@ async def test_they_are_off_unless_wanted(
     assert wanted.findall(server) == []
     assert "opentelemetry" not in worker
     assert collector.exported == []
-    assert await fetch(own.superuser, "select traceparent from tocsin.request") == [(None,)]
+    assert await fetch(own_urls.superuser, "select traceparent from tocsin.request") == [(None,)]
 
 
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_receiver_that_is_away_holds_nobody(
-    own: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+    own_urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
 ) -> None:
     """Requests are answered as ever, and the server stops as asked, whether it refuses or never answers."""
     with socket.socket() as receiver:
@@ -252,7 +249,7 @@ async def test_a_receiver_that_is_away_holds_nobody(
             receiver.listen()
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{receiver.getsockname()[1]}")
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-        tocsin = _tocsin(own, tmp_path, traces=True)
+        tocsin = _tocsin(own_urls, tmp_path, traces=True)
         token = tocsin.token("acme", "ada")
         with tocsin.serve() as server:
             waits = [_seconds(lambda: _ask(server, token, "{ stats { unread } }")) for _ in range(40)]
@@ -268,9 +265,9 @@ def _seconds(run: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-async def test_operations_of_a_socket(own: Urls, tmp_path: Path, collector: Collector) -> None:
+async def test_operations_of_a_socket(own_urls: Urls, tmp_path: Path, collector: Collector) -> None:
     """Each has a span of its own, in the trace of the request that opened the socket."""
-    tocsin = _tocsin(own, tmp_path, traces=True)
+    tocsin = _tocsin(own_urls, tmp_path, traces=True)
     token = tocsin.token("acme", "ada")
     with tocsin.serve() as server:
         address = server.url.replace("http", "ws", 1) + "/graphql"
@@ -292,7 +289,7 @@ async def test_operations_of_a_socket(own: Urls, tmp_path: Path, collector: Coll
     assert collector.tree(_TRACE, _PARENT) == [query, "subscription"]
 
 
-async def test_answers_are_the_same(own: Urls, tmp_path: Path, collector: Collector) -> None:
+async def test_answers_are_the_same(own_urls: Urls, tmp_path: Path, collector: Collector) -> None:
     """With traces and without, byte for byte, the first time and from a plan; also what fails."""
     documents = [
         "{ stats { unread } again: stats { byType { key unread } } }",
@@ -300,15 +297,15 @@ async def test_answers_are_the_same(own: Urls, tmp_path: Path, collector: Collec
         'mutation { a: markAllRead { marked } read(ids: ["x"]) { __typename } }',
         "{ notifications(first: -1) { nodes { id } } }",
     ]
-    assert _answers(own, tmp_path, documents, traces=False) == (
-        answers := _answers(own, tmp_path, documents, traces=True)
+    assert _answers(own_urls, tmp_path, documents, traces=False) == (
+        answers := _answers(own_urls, tmp_path, documents, traces=True)
     )
     assert sum(b'"errors"' in it for it in answers) == 9
     assert collector.exported
 
 
-def _answers(own: Urls, tmp_path: Path, documents: list[str], *, traces: bool) -> list[bytes]:
-    tocsin = _tocsin(own, tmp_path, traces=traces)
+def _answers(own_urls: Urls, tmp_path: Path, documents: list[str], *, traces: bool) -> list[bytes]:
+    tocsin = _tocsin(own_urls, tmp_path, traces=traces)
     headers = {"Authorization": f"Bearer {tocsin.token('acme', 'ada')}", "X-Request-Id": "a"}
     with tocsin.serve() as server, httpx.Client(verify=False, headers=headers) as http:
         answers = [

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import orjson
 import strawberry
-from graphql import DocumentNode, ExecutionResult, parse
+from graphql import DocumentNode, ExecutionResult, parse, print_ast
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -73,13 +73,13 @@ async def answer(
 
 
 async def difference(
-    schema: strawberry.Schema, document: str, variables: Any, context: Callable[[], Any]
+    schema: strawberry.Schema, document: str | DocumentNode, variables: Any, context: Callable[[], Any]
 ) -> tuple[Answer, str | None]:
     """Return graphql-core's answer, and how that of a plan differs: in its first run, or in the next."""
-    parsed = parse(document)
+    parsed = parse(document) if isinstance(document, str) else document
     wanted = await answer(StrawberryGraphQLCoreExecutionContext, schema, parsed, variables, context())
     for run in ("first", "second"):
         found = await answer(Counting, schema, parsed, variables, context())
         if found != wanted:
-            return wanted, f"{run} run\n{document}\n{variables}\n{wanted}\n{found}"
+            return wanted, f"{run} run\n{print_ast(parsed)}\n{variables}\n{wanted}\n{found}"
     return wanted, None

@@ -49,6 +49,7 @@ class Generated:
         selection = self._selection(root, self.random.randrange(2, 5))
         declared = f"({', '.join(self._declared)})" if self._declared else ""
         self.document = f"{kind.value} Op{declared} {selection}\n" + "\n".join(self._fragments)
+        self.parsed = parse(self.document)
 
     def _name(self, prefix: str) -> str:
         self._names += 1
@@ -179,4 +180,4 @@ def _literal(value: Any, type: Any) -> str:
 
 def valid(generated: Generated) -> bool:
     """Tell whether a generated document may be run."""
-    return not validate(generated.schema, parse(generated.document))
+    return not validate(generated.schema, generated.parsed)

@@ -56,7 +56,7 @@ async def tally(
     for operation in operations:
         seed = operation.seed
         wanted, difference_ = await difference(
-            schema, operation.document, operation.variables, partial(context, seed)
+            schema, operation.parsed, operation.variables, partial(context, seed)
         )
         found.ran += 1
         found.with_data += wanted.has_data
