@@ -79,7 +79,8 @@ class Dispatcher:
             _log.warning("The outbox cannot be read: %s", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
             return
-        if not picked:
+        # Once around, each tenant has what it may have: until something is done, there is no room for more.
+        if not picked or not self._after:
             await self._waiter.moved(POLL_SECONDS)
 
     async def _pick(self) -> int:
