@@ -34,7 +34,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._stream = stream
         self._held = b""
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
         """Hold it."""
         self._held += buffer
 
