@@ -5,9 +5,9 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpcore
 
@@ -25,44 +25,6 @@ class Network(NamedTuple):
     backend: httpcore.AsyncNetworkBackend
     tls: ssl.SSLContext
     allow_private: bool
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    """Holds what is written until an answer is awaited, so that a request's head and body go out as one."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self._held = b""
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
-        """Hold it."""
-        self._held += buffer
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """Send what is held, then read."""
-        held, self._held = self._held, b""
-        if held:
-            # Who answers before all is read may hang up then; httpcore, too, looks for the answer all the same.
-            with suppress(httpcore.WriteError):
-                await self._stream.write(held, timeout)
-        return await self._stream.read(max_bytes, timeout)
-
-    async def aclose(self) -> None:
-        """Close the connection; what is held is dropped."""
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        """Return the stream within."""
-        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what the network knows of itself."""
-        return self._stream.get_extra_info(info)
 
 
 class Guard(httpcore.AsyncNetworkBackend):
@@ -86,13 +48,12 @@ class Guard(httpcore.AsyncNetworkBackend):
         failure: Exception = socket.gaierror(socket.EAI_NONAME, "no address")
         for address in addresses:
             try:
-                stream = await self._network.backend.connect_tcp(
+                self._stream = await self._network.backend.connect_tcp(
                     address, port, timeout and timeout / len(addresses), local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                self._stream = _Stream(stream)
                 return self._stream
         raise failure
 
