@@ -161,7 +161,7 @@ class Dispatcher:
     # -- send ----------------------------------------------------------------------------------------------
 
     async def _carry(self, tenant_id: str, lease: UUID, load: Load) -> None:
-        bind_contextvars(tenant=tenant_id, delivery_id=str(load.parcel.id))
+        bind_contextvars(delivery_id=str(load.parcel.id))  # beside the tenant, which `_deliver` has bound
         began = time.monotonic()
         result = await self._send(load)
         duration_ms = round((time.monotonic() - began) * 1000)
