@@ -23,12 +23,15 @@ _CLEAR_SECONDS = 1.0
 
 
 class Pool:
-    """Connections to lend. Those in `_idle` are lent as far as asyncpg knows."""
+    """Connections to lend. Those in `_idle` are lent as far as asyncpg knows.
+
+    Who has one of the seats finds a connection at once, so nobody ever waits in asyncpg's own, dearer queue.
+    """
 
     def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
         self._pool = pool
         self._idle: list[Connection] = []
-        self._waiting = 0
+        self._seats = asyncio.Semaphore(pool.get_max_size())
 
     def acquire(self) -> "Lease":
         """Return a lease of a connection, which begins and ends with a block."""
@@ -36,26 +39,37 @@ class Pool:
 
     async def take(self) -> "Connection":
         """Return a connection, when there is one; TimeoutError if that takes too long."""
+        if self._seats.locked():
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._seats.acquire()
+        else:
+            await self._seats.acquire()
+        try:
+            return self._kept() or await self._pool.acquire(timeout=_WAIT_SECONDS)
+        except BaseException:
+            self._seats.release()
+            raise
+
+    def _kept(self) -> "Connection | None":
+        """Return one that is idle and open, if any."""
         while self._idle:
             # asyncpg takes back what is closed, and then its proxy answers nothing any more.
             with suppress(asyncpg.InterfaceError):
                 connection = self._idle.pop()
                 if not connection.is_closed():
                     return connection
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                return await self._pool.acquire()
-        finally:
-            self._waiting -= 1
+        return None
 
     async def give_back(self, connection: "Connection", *, is_clean: bool) -> None:
-        """Take a connection back. After an error, and if somebody waits, asyncpg sees to what comes next."""
-        if is_clean and not self._waiting:
-            self._idle.append(connection)
-        else:
-            with suppress(TimeoutError):
-                await self._pool.release(connection, timeout=_CLEAR_SECONDS)
+        """Take a connection back. After an error asyncpg sees to what comes next."""
+        try:
+            if is_clean:
+                self._idle.append(connection)
+            else:
+                with suppress(TimeoutError):
+                    await self._pool.release(connection, timeout=_CLEAR_SECONDS)
+        finally:
+            self._seats.release()
 
     async def give_up(self, connection: "Connection") -> None:
         """Close a connection that does not answer, and the idle ones: they have been silent for longer."""

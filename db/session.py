@@ -89,7 +89,8 @@ class Reader:
 
     async def fetch(self, statement: Read, **values: Any) -> list[Row]:
         """Return all rows."""
-        arguments = statement.arguments({**values, **self.scope.binds})
+        values.update(self.scope.binds)
+        arguments = statement.arguments(values)
         async with self._pool.acquire() as connection:
             return await connection.fetch(statement.text, *arguments)
 
@@ -118,7 +119,8 @@ class Transaction:
 
     async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
         """Return all rows."""
-        arguments = statement.arguments({**values, **self.scope.binds})
+        values.update(self.scope.binds)
+        arguments = statement.arguments(values)
         try:
             return await self._connection.fetch(statement.text, *arguments)
         except TimeoutError as error:

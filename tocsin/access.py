@@ -38,6 +38,11 @@ class Access:
             raise unauthenticated()
         return principal
 
+    def remembered(self, token: str, tenant: str | None) -> Principal | None:
+        """Return what `principal` would if there is nothing to wait for; None where it would say more."""
+        found = None if looks_like_key(token) else self._tokens.remembered(token, tenant)
+        return found if found and self._removals.surely_lack(found) else None
+
     async def lost(self, principal: Principal) -> None:
         """Return when access is taken away: right after the hint, or after 30 s and a bit without one."""
         with self._hub.register(principal.tenant_id, NOBODY) as waiter:

@@ -92,6 +92,10 @@ class Server:
         """Return who sent a token or a key."""
         return await self.access.principal(token, tenant)
 
+    def remembered(self, token: str, tenant: str | None) -> Principal | None:
+        """Return who sent a token that is well known."""
+        return self.access.remembered(token, tenant)
+
     async def lost(self, principal: Principal) -> None:
         """Return when the principal's access is taken away."""
         await self.access.lost(principal)
@@ -212,6 +216,7 @@ def _endpoint(settings: Settings, server: Server, traces: "Traces | None") -> Gr
         settings,
         **trusted,
         authenticate=server.authenticate,
+        remembered=server.remembered,
         lost=server.lost,
         rates=server.rates,
         new_operation=server.operation,

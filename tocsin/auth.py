@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -13,7 +13,16 @@ from jwt import InvalidTokenError
 
 from resolvers.errors import ErrorCode, TocsinError, forbidden, unauthenticated
 from resolvers.principal import Principal, Role
-from tocsin.claims import Claims, Identity, check_parties, identity_of, json_object, key_id, lifetime
+from tocsin.claims import (
+    Claims,
+    Identity,
+    Lifetime,
+    check_parties,
+    identity_of,
+    json_object,
+    key_id,
+    lifetime,
+)
 from tocsin.keys import Clock, ConfigurationError, hmac_key, key_source, load_or_create_secret
 from tocsin.recent import Recent
 from tocsin.settings import Settings
@@ -34,8 +43,18 @@ class _Verified(NamedTuple):
 
     kid: str | None
     key: Any
-    claims: Claims
+    lifetime: Lifetime
     identity: Identity
+    only: Principal | None
+    """Whom it stands for, if that is one tenant's."""
+
+    def principal(self, tenant: str | None) -> Principal:
+        """Return whom it stands for in the tenant asked for, or in the only one."""
+        if self.only and tenant is None:
+            return self.only
+        chosen = chosen_tenant(self.identity.tenants, tenant)
+        end, issued = (datetime.fromtimestamp(it, UTC) for it in (self.lifetime.end, self.lifetime.issued))
+        return Principal(chosen, self.identity.user, self.identity.roles, end, issued)
 
 
 class Authenticator:
@@ -67,34 +86,46 @@ class Authenticator:
         UNAUTHENTICATED, always with the same text; TENANT_REQUIRED; or FORBIDDEN for a foreign tenant.
         """
         try:
-            _kid, _key, claims, identity = await self._known(token)
-            issued_at, expires_at = lifetime(claims, self._clock(), self._settings.jwt_leeway_seconds)
+            known = self._remembered(token) or await self._verified_now(token)
+            known.lifetime.check(self._clock())
         except jwt.PyJWTError as reason:
             _log.debug("Token refused: %s", reason)
             raise unauthenticated() from None
-        chosen = chosen_tenant(identity.tenants, tenant)
-        return Principal(chosen, identity.user, identity.roles, expires_at, issued_at)
+        return known.principal(tenant)
 
-    async def _known(self, token: str) -> _Verified:
-        """Return what was verified of a token, and verify it if that is not known or its key has changed."""
+    def remembered(self, token: str, tenant: str | None) -> Principal | None:
+        """Return what `principal` would if there is nothing to wait for; None where it would say more."""
+        known = self._remembered(token)
+        if known is None or not known.lifetime.begin <= self._clock() < known.lifetime.end:
+            return None
+        return known.principal(tenant)
+
+    def _remembered(self, token: str) -> _Verified | None:
+        """Return what was verified of a token before, with the key that is still the one for it."""
+        known = self._verified.get(_digest(token))
+        return known if known and self._keys.at_hand(known.kid) is known.key else None
+
+    async def _verified_now(self, token: str) -> _Verified:
         if len(token) > MAX_TOKEN_CHARS or not _COMPACT.fullmatch(token):
             raise InvalidTokenError("not a compact JWS, or too long")
-        digest, stamp = sha256(token.encode()).digest(), self._verified.stamp()
-        known = self._verified.get(digest)
-        kid = known.kid if known else key_id(token, self._settings.jwt_algorithm)
+        stamp, kid = self._verified.stamp(), key_id(token, self._settings.jwt_algorithm)
         key = await self._keys.key(kid)
         if key is None:
             raise InvalidTokenError("no key with this id")
-        if known is None or known.key is not key:
-            known = self._verify(token, kid, key)
-            self._verified.put(digest, known, stamp)
+        known = self._verify(token, kid, key)
+        self._verified.put(_digest(token), known, stamp)
         return known
 
     def _verify(self, token: str, kid: str | None, key: Any) -> _Verified:
         claims = json_object(self._jws.decode(token, key, algorithms=[self._settings.jwt_algorithm]))
         check_parties(claims, self._settings)
-        dates: Claims = {name: claims[name] for name in ("iat", "nbf", "exp") if name in claims}
-        return _Verified(kid, key, dates, identity_of(claims, self._settings))
+        identity = identity_of(claims, self._settings)
+        known = _Verified(kid, key, lifetime(claims, self._settings.jwt_leeway_seconds), identity, None)
+        return known._replace(only=known.principal(None)) if len(identity.tenants) == 1 else known
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def sign(

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from jwt import InvalidTokenError
 from jwt.utils import base64url_decode
@@ -80,19 +80,26 @@ def check_parties(claims: Claims, settings: Settings) -> None:
         raise InvalidTokenError("another audience")
 
 
-def lifetime(claims: Claims, now: float, leeway: int) -> tuple[datetime, datetime]:
-    """Return when the token was issued and when it stops being accepted; exp, iat and nbf are checked.
+class Lifetime(NamedTuple):
+    """When a token was issued, and from when until before when it is accepted; in Unix seconds."""
 
-    now and leeway are in Unix seconds.
-    """
-    end = _numeric_date(claims, "exp") + leeway
+    issued: float
+    begin: float
+    end: float
+
+    def check(self, now: float) -> None:
+        """Raise InvalidTokenError for a token that is not accepted now."""
+        if now >= self.end:
+            raise InvalidTokenError("expired")
+        if now < self.begin:
+            raise InvalidTokenError("not valid yet")
+
+
+def lifetime(claims: Claims, leeway: int) -> Lifetime:
+    """Read exp, iat and nbf, which may be off by a leeway in seconds, or raise InvalidTokenError."""
     issued = _numeric_date(claims, "iat")
     not_before = _numeric_date(claims, "nbf") if "nbf" in claims else issued
-    if now >= end:
-        raise InvalidTokenError("expired")
-    if max(issued, not_before) > now + leeway:
-        raise InvalidTokenError("not valid yet")
-    return datetime.fromtimestamp(issued, UTC), datetime.fromtimestamp(end, UTC)
+    return Lifetime(issued, max(issued, not_before) - leeway, _numeric_date(claims, "exp") + leeway)
 
 
 def _numeric_date(claims: Claims, name: str) -> float:

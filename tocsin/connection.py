@@ -17,6 +17,7 @@ from tocsin import limits
 from tocsin.errors import payload, public
 
 Authenticate = Callable[[str, str | None], Awaitable[Principal]]
+Remembered = Callable[[str, str | None], Principal | None]
 NewOperation = Callable[[Principal | None], Any]
 Lost = Callable[[Principal], Awaitable[None]]
 
@@ -64,7 +65,7 @@ class Connection(BaseContext):
 
     def payload(self, data: Any, errors: Sequence[GraphQLError] | None) -> dict[str, Any]:
         """Return a GraphQL response."""
-        return payload(data, self.public(errors or ()), self.request_id)
+        return payload(data, self.public(errors), self.request_id) if errors else {"data": data}
 
     def public(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
         """Return errors as clients may see them."""
@@ -119,16 +120,22 @@ def mistake(
     document: DocumentNode | None, text: str, variables: dict[str, Any] | None, name: str | None
 ) -> GraphQLError | None:
     """Return what is wrong with a valid document's operation; what Strawberry would let pass."""
-    found = document and _mistake(document, text, variables, name)
-    return GraphQLError(found, extensions={"code": ErrorCode.BAD_USER_INPUT.value}) if found else None
-
-
-def _mistake(document: DocumentNode, text: str, variables: Any, name: str | None) -> str | None:
+    if document is None:
+        return None
     operations = sum(isinstance(it, OperationDefinitionNode) for it in document.definitions)
     # Strawberry runs the first of several where the specification wants a name.
     if operations > 1 and name is None:
-        return "Must provide operationName: the document has several operations."
-    return "Strings must not contain U+0000." if limits.holds_nul(text, document, variables) else None
+        return _bad_input("Must provide operationName: the document has several operations.")
+    return has_nul([*limits.literals(text, document), variables])
+
+
+def has_nul(values: Any) -> GraphQLError | None:
+    """Return what is wrong with values of JSON that hold U+0000, which no Postgres text can."""
+    return _bad_input("Strings must not contain U+0000.") if limits.holds_nul(values) else None
+
+
+def _bad_input(said: str) -> GraphQLError:
+    return GraphQLError(said, extensions={"code": ErrorCode.BAD_USER_INPUT.value})
 
 
 class Credentials(NamedTuple):

@@ -158,10 +158,12 @@ def _code_before_execution(error: GraphQLError, cause: Exception) -> str | None:
 
 def payload(data: Any, errors: Sequence[GraphQLError] | None, request_id: str) -> dict[str, Any]:
     """Return a GraphQL response; no `data` where the request failed before a field was executed."""
-    shown = [public(error, request_id).formatted for error in errors or ()]
-    if data is None and shown and not any("path" in error for error in shown):
+    if not errors:
+        return {"data": data}
+    shown = [public(error, request_id).formatted for error in errors]
+    if data is None and not any("path" in error for error in shown):
         return {"errors": shown}
-    return {"data": data, "errors": shown} if shown else {"data": data}
+    return {"data": data, "errors": shown}
 
 
 def respond(body: dict[str, Any], accept: Accept) -> Response:
@@ -170,7 +172,9 @@ def respond(body: dict[str, Any], accept: Accept) -> Response:
     A request that failed before execution is 200 in application/json and 400 in the newer media type
     (GraphQL over HTTP 6.4); 500 or 503 in both if the fault is ours.
     """
-    codes = {error["extensions"]["code"] for error in body.get("errors", ())}
+    if "errors" not in body:
+        return _response(200, body, accept, {})
+    codes = {error["extensions"]["code"] for error in body["errors"]}
     ours = [_STATUS[code] for code in (ErrorCode.INTERNAL, ErrorCode.UNAVAILABLE) if code in codes]
     failed = ours[0] if ours else 200 if accept.json == JSON else 400
     return _response(200 if "data" in body else failed, body, accept, {})
@@ -190,9 +194,26 @@ def refuse(error: TocsinError, accept: Accept) -> Response:
     return _response(status, body, accept, headers)
 
 
+class Json(Response):
+    """A GraphQL response in one piece, its headers written as they are sent."""
+
+    def __init__(self, status: int, body: dict[str, Any], media: str, headers: dict[str, str]) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = encode(body)
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(self.body)),
+            (b"content-type", b"%b; charset=utf-8" % media.encode()),
+            *_ALWAYS,
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()),
+        ]
+
+
+_ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"Accept"), (b"x-content-type-options", b"nosniff"))
+
+
 def _response(status: int, body: dict[str, Any], accept: Accept, headers: dict[str, str]) -> Response:
-    headers |= {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
-    return Response(encode(body), status, headers, f"{accept.json or JSON}; charset=utf-8")
+    return Json(status, body, accept.json or JSON, headers)
 
 
 def encode(value: Any) -> bytes:

@@ -14,7 +14,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter
@@ -36,6 +35,7 @@ from tocsin.connection import (
     Lost,
     NewOperation,
     OperationScope,
+    Remembered,
     from_headers,
     from_init,
     never,
@@ -64,10 +64,11 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
 
     `authenticate` takes a token and the wanted tenant, and returns a Principal or raises a TocsinError: HTTP
     401, 403 or 400, on a socket 4401 or 4403. It is awaited once per request or connection_init, and not at
-    all without a token: fields that need a principal refuse themselves. `lost` returns when a principal's
-    access is taken away; then sockets close with 4403 and streams end. `rates` says who may ask for how much.
-    `settle` finds the documents of which a client gives the id. `new_operation` makes what resolvers find in
-    `info.context`. `ide` is an HTML file for browsers, and `ide_policy` its Content-Security-Policy.
+    all without a token: fields that need a principal refuse themselves. `remembered` returns the same Principal
+    where there is nothing to wait for, else None. `lost` returns when a principal's access is taken away; then
+    sockets close with 4403 and streams end. `rates` says who may ask for how much. `settle` finds the documents
+    of which a client gives the id. `new_operation` makes what resolvers find in `info.context`. `ide` is an HTML
+    file for browsers, and `ide_policy` its Content-Security-Policy.
     """
 
     graphql_transport_ws_handler_class = Socket
@@ -79,6 +80,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         settings: Settings,
         *,
         authenticate: Authenticate,
+        remembered: Remembered = lambda _token, _tenant: None,
         new_operation: NewOperation,
         lost: Lost = never,
         rates: Rates | None = None,
@@ -105,7 +107,7 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         self._serve_plainly(lambda: Connection(new_operation, lost, idle, suggest=suggest))
         self._observe = observe
         self.seats = Seats(settings.max_sockets_per_user)
-        self._authenticate = authenticate
+        self._authenticate, self._remembered = authenticate, remembered
         self._rates = rates or Rates(0)
         self._prices = Prices(schema)
         self.settle = settle
@@ -131,10 +133,10 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         self.routes[:] = [route, WebSocketRoute("/graphql", serve)]
         self._serve = serve
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST: an ASGI application that needs no router around it."""
-        response = await self._serve(Request(scope, receive))
-        await response(scope, receive, send)
+    async def answer(self, request: Request) -> Response:
+        """Answer a POST that came by no router."""
+        response: Response = await self._serve(request)
+        return response
 
     async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
         """Answer a request, or serve a socket until it closes."""
@@ -256,7 +258,10 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         )
 
     async def _admit(self, found: Credentials) -> Principal | None:
-        return None if found.token is None else await self._authenticate(found.token, found.tenant)
+        if found.token is None:
+            return None
+        known = self._remembered(found.token, found.tenant)
+        return known or await self._authenticate(found.token, found.tenant)
 
     def decode_json(self, data: str | bytes) -> object:
         """Parse a message of a socket."""

@@ -66,10 +66,12 @@ class RemoteKeySet:
         A known key is returned at once. Otherwise this waits for a fetch, 5 seconds at most each for
         one that is under way already and for one of its own.
         """
+        return self.at_hand(kid) or await self._fetch_and_find(kid)
+
+    def at_hand(self, kid: str | None) -> PublicKey | None:
+        """Return the key with this id if it is known; when the set is old, a fetch begins."""
         found = self._find(kid)
-        if found is None:
-            return await self._fetch_and_find(kid)
-        if self._clock() - self._fetched_at >= MAX_AGE_SECONDS:
+        if found and self._clock() - self._fetched_at >= MAX_AGE_SECONDS:
             self._refresh()
         return found
 

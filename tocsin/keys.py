@@ -40,6 +40,9 @@ class ConfigurationError(Exception):
 class KeySource(Protocol):
     """Where verification keys come from."""
 
+    def at_hand(self, kid: str | None) -> PublicKey | bytes | None:
+        """Return the key for a token with this key id if there is nothing to wait for."""
+
     async def key(self, kid: str | None) -> PublicKey | bytes | None:
         """Return the key for a token with this key id, or None."""
 
@@ -47,6 +50,9 @@ class KeySource(Protocol):
 @dataclass(frozen=True, slots=True)
 class _FixedKey:
     value: PublicKey | bytes
+
+    def at_hand(self, _kid: str | None) -> PublicKey | bytes:
+        return self.value
 
     async def key(self, _kid: str | None) -> PublicKey | bytes:
         return self.value

@@ -11,6 +11,7 @@ from graphql import DocumentNode, StringValueNode, Visitor, visit
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.http import GraphQLRequestData
 from strawberry.http.parse_content_type import parse_content_type
@@ -30,10 +31,20 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def guards(settings: Settings) -> list[Middleware]:
     """Return what is around an application, the outermost first: request ids, CORS, the body limit."""
-    found = [Middleware(RequestIds), Middleware(BodyLimit, max_bytes=settings.max_body_bytes)]
-    if settings.allowed_origins:
-        origins = normalize_allowed_origins(settings.allowed_origins)
-        cors = Middleware(
+    return [
+        Middleware(RequestIds),
+        *cors(settings),
+        Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+    ]
+
+
+def cors(settings: Settings) -> list[Middleware]:
+    """Return what lets pages of the allowed origins in, if there are any."""
+    if not settings.allowed_origins:
+        return []
+    origins = normalize_allowed_origins(settings.allowed_origins)
+    return [
+        Middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST"],
@@ -42,28 +53,25 @@ def guards(settings: Settings) -> list[Middleware]:
             allow_credentials=settings.auth_cookie is not None and "*" not in origins,
             expose_headers=["X-Request-Id"],
         )
-        found.insert(1, cors)
-    return found
-
-
-def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """Put the guards around an application."""
-    for guard, arguments, options in reversed(guards(settings)):
-        app = guard(app, *arguments, **options)
-    return app
+    ]
 
 
 def request_id(scope: Scope) -> str:
     """Return the id that the client gave in X-Request-Id, [A-Za-z0-9_-]{1,64}, or else one made once."""
     if "tocsin.request_id" not in scope:
         given = _header(scope, b"x-request-id")
-        scope["tocsin.request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        known = given and _REQUEST_ID.fullmatch(given)
+        scope["tocsin.request_id"] = given if known else secrets.token_hex(16)
     return str(scope["tocsin.request_id"])
 
 
 def _header(scope: Scope, name: bytes) -> str:
     """Return the first header of a name in lower case, or ""; a view of them all would cost more."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:
+        if key == name:
+            found: str = value.decode("latin-1")
+            return found
+    return ""
 
 
 class RequestIds:
@@ -103,29 +111,36 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        messages = await self._read(_header(scope, b"content-length"), receive)
+        messages = await read_body(scope, receive, self._max_bytes)
         if messages is None:
-            await self._refusal(_header(scope, b"accept"))(scope, receive, send)
+            await too_large(scope, self._max_bytes)(scope, receive, send)
         elif messages[-1]["type"] == "http.request":  # else the client has gone
             await self._app(scope, _replay(messages, receive), send)
 
-    async def _read(self, declared: str, receive: Receive) -> list[Message] | None:
-        if declared.isdecimal() and int(declared) > self._max_bytes:
-            return None
-        messages: list[Message] = []
-        size = 0
-        while not messages or messages[-1].get("more_body", False):
-            messages.append(await receive())
-            size += len(messages[-1].get("body", b""))
-            if size > self._max_bytes:
-                return None
-        return messages
 
-    def _refusal(self, accept: str) -> ASGIApp:
-        # The connection stays open, and the server drops the rest: closing on a client that still sends would
-        # reset it before it has read why.
-        error = StatusError(413, f"The request body is larger than {self._max_bytes} bytes.")
-        return refuse(error, Accept.of(accept or None))
+async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> list[Message] | None:
+    """Return a request's messages to the end of its body; None: it is too large, and nothing more was read."""
+    declared = _header(scope, b"content-length")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        return None
+    messages: list[Message] = []
+    size = 0
+    while not messages or messages[-1].get("more_body", False):
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+        if size > max_bytes:
+            return None
+    return messages
+
+
+def too_large(scope: Scope, max_bytes: int) -> Response:
+    """Refuse a body.
+
+    The connection stays open, and the server drops the rest: closing on a client that still sends would reset it
+    before it has read why.
+    """
+    error = StatusError(413, f"The request body is larger than {max_bytes} bytes.")
+    return refuse(error, Accept.of(_header(scope, b"accept") or None))
 
 
 def _replay(messages: Iterable[Message], receive: Receive) -> Receive:
@@ -195,12 +210,17 @@ def as_operation(parameters: Any) -> GraphQLRequestData:
     return GraphQLRequestData(query, parameters.get("variables"), name, parameters.get("extensions"))
 
 
-def holds_nul(query: str, document: DocumentNode, variables: Any) -> bool:
-    """Tell whether a string in the operation has U+0000, which no Postgres text can hold."""
-    literals = _Literals()
+def literals(query: str, document: DocumentNode) -> list[str]:
+    """Return the strings in a document, if one of them may hold U+0000."""
+    found = _Literals()
     if "\\u" in query or "\0" in query:
-        visit(document, literals)
-    pending = [variables, *literals.values]
+        visit(document, found)
+    return found.values
+
+
+def holds_nul(values: Any) -> bool:
+    """Tell whether a string in what JSON was parsed to has U+0000."""
+    pending = [values]
     while pending:
         value = pending.pop()
         if isinstance(value, str) and "\0" in value:

@@ -1,4 +1,4 @@
-"""One operation over HTTP: the long way while its document is new, and then the short one."""
+"""One operation over HTTP: the long way while it is new, and then the short one."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,7 +11,8 @@ from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
 from schema import compiled
-from tocsin.connection import Connection, mistake
+from schema.compiled import Prepared
+from tocsin.connection import Connection, has_nul, mistake
 
 
 async def execute(
@@ -21,6 +22,32 @@ async def execute(
 
     A document is remembered when they had nothing against it; what depends on more is asked each time.
     """
+    prepared = compiled.prepared(schema, asked.query or "", asked.operation_name)
+    if prepared is None:
+        return await _execute_new(schema, asked, connection, allowed)
+    result = _execute(schema, prepared, asked, connection, allowed)
+    return result if result.__class__ is ExecutionResult else await result
+
+
+def _execute(
+    schema: BaseSchema,
+    prepared: Prepared,
+    asked: GraphQLRequestData,
+    connection: Connection,
+    allowed: Collection[OperationType],
+) -> Any:
+    """Run what has run before: there is nothing wrong with its text."""
+    if prepared.type not in allowed:
+        raise InvalidOperationTypeError(prepared.type)
+    connection.operation_type = prepared.type.value
+    if asked.variables and (error := has_nul(asked.variables)):
+        return ExecutionResult(None, [error])
+    return prepared.execute(compiled.core(schema), asked.variables, connection.operation())
+
+
+async def _execute_new(
+    schema: BaseSchema, asked: GraphQLRequestData, connection: Connection, allowed: Collection[OperationType]
+) -> Any:
     document = compiled.valid(schema, asked.query or "")
     if document is None:
         result = await schema.execute(

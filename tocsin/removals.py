@@ -7,6 +7,7 @@ from datetime import datetime
 import db.removal
 from db.session import Database, Reader, Scope
 from live.hub import Hub
+from resolvers.principal import Principal
 from tocsin.recent import Recent
 
 READ_SECONDS = 5
@@ -53,6 +54,13 @@ class Removals:
             at = await db.removal.of(self._reader(tenant_id), user_id)
             said = at is not None and issued <= _second(at)
         return said
+
+    def surely_lack(self, principal: Principal) -> bool:
+        """Tell whether it is known, without a read, that the principal was not removed."""
+        newest = self._recent.get(principal.tenant_id)
+        if newest is None or principal.issued_at is None:
+            return False
+        return newest.says(principal.user_id, _second(principal.issued_at)) is False
 
     async def _read(self, tenant_id: str) -> _Newest:
         begun_before = tenant_id in self._reading

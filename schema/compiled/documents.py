@@ -9,6 +9,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema import BaseSchema
 
 from schema.compiled.cache import Cache
+from schema.compiled.prepared import Prepared
 
 MOST_DOCUMENTS = 1_000
 MOST_CHARACTERS = 250_000
@@ -22,6 +23,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.valid: Cache[DocumentNode] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
+        self.prepared: Cache[Prepared] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
         self.conditions: Cache[tuple[str, ...]] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
         self.plans: Cache[Any] = Cache(MOST_DOCUMENTS, MOST_CHARACTERS)
 
@@ -77,6 +79,11 @@ def valid(schema: BaseSchema, text: str) -> DocumentNode | None:
     return kept(core(schema)).valid.get(text)
 
 
+def prepared(schema: BaseSchema, text: str, operation_name: str | None) -> Prepared | None:
+    """Return an operation of a valid document that `execute` has run before."""
+    return kept(core(schema)).prepared.get((text, operation_name))
+
+
 def core(schema: BaseSchema) -> GraphQLSchema:
     """Return graphql-core's schema, to which Strawberry has no public way."""
     return cast(GraphQLSchema, schema._schema)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -103,5 +110,8 @@ async def execute(
     )
     if isinstance(run, list):
         return ExecutionResult(None, run)
+    if document.loc:
+        text = document.loc.source.body
+        kept(theirs).prepared.put((text, operation_name), Prepared(run), text)
     result: Any = run.execute_operation()
     return cast(ExecutionResult, await result if run.is_awaitable(result) else result)

@@ -1,11 +1,14 @@
 """graphql-core's executor, that runs a plan where there can be one."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import proxy
 
-from graphql import GraphQLError, GraphQLResolveInfoHelpers
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfoHelpers
 from graphql.execution import Executor
+from graphql.execution.executor import CollectedErrors
+from graphql.execution.values import VariableValues
+from graphql.pyutils import RefMap
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.compiled.documents import kept
@@ -22,11 +25,26 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Bound to this executor they would be a cycle, and each request garbage that has to be found.
-        run = proxy(self)
-        self.async_helpers = GraphQLResolveInfoHelpers(
-            gather=lambda awaitables: run.gather_async_work(awaitables),  # noqa: PLW0108  it would be bound
-            track=lambda values: run.track_async_work(values),  # noqa: PLW0108
-        )
+        self.async_helpers = _helpers(self)
+
+    def fork(self, context: Any, values: VariableValues) -> "CompiledExecutor":
+        """Return an executor of the same operation, as new, with other variables and another context."""
+        run = object.__new__(type(self))
+        run.__dict__.update(self.__dict__)
+        for name in _OF_ONE_RUN:
+            run.__dict__.pop(name, None)
+        run.context_value = context
+        run.variable_values = values
+        run.collected_errors = CollectedErrors()
+        return run
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what a fork has of its own when it is asked for: most is of use to graphql-core's own way only."""
+        if name not in _OF_ONE_RUN:
+            raise AttributeError(name)
+        value = _OF_ONE_RUN[name](self)
+        setattr(self, name, value)
+        return value
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Return the executor of one event of a subscription.
@@ -45,40 +63,87 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         except GraphQLError:  # graphql-core will say so itself
             plan = None
         if plan is None:
+            for name in _OF_ONE_RUN:  # which executors made of this one are to share
+                getattr(self, name)
             return super().execute_operation(serially)
+        return self.follow(plan)
+
+    def follow(self, plan: Plan) -> Any:
+        """Return the result of a plan of this operation, or an awaitable of it."""
         try:
             data = plan.execute(self, self.root_value)
         except GraphQLError as error:
             return self._failed(error)
-        return self._awaited(data) if self.is_awaitable(data) else self.build_response(data)
+        return self._awaited(data) if self.is_awaitable(data) else self._done(data)
 
-    async def _awaited(self, data: Awaitable[dict[str, Any]]) -> Any:
+    async def _awaited(self, data: Awaitable[dict[str, Any]]) -> ExecutionResult:
         try:
-            return self.build_response(await data)
+            return self._done(await data)
         except GraphQLError as error:
             return self._failed(error)
 
-    def _failed(self, error: GraphQLError) -> Any:
+    def _failed(self, error: GraphQLError) -> ExecutionResult:
         self.collected_errors.add(error, None)
-        return self.build_response(None)
+        return self._done(None)
+
+    def _done(self, data: dict[str, Any] | None) -> ExecutionResult:
+        # A plan leaves nothing for later: no @defer, no @stream, no hooks.
+        return ExecutionResult(data, self.collected_errors.errors or None)
+
+    def depends_on_variables(self) -> bool:
+        """Tell whether variables decide what the operation selects, or no plan can be made at all."""
+        key, text = self._key()
+        return key is None or bool(self._conditions(key, text))
 
     def plan(self) -> Plan | None:
         """Return the plan of the operation; None for what is left to graphql-core as a whole."""
+        key, text = self._key()
+        if key is None:
+            return None
+        values = shape(self, self._conditions(key, text))
+        if values is None:
+            return None
+        ours = kept(self.schema)
+        plan: Plan | None = ours.plans.get((*key, values))
+        return plan or ours.plans.put((*key, values), Plan(self), text)
+
+    def _key(self) -> tuple[tuple[str, str | None] | None, str]:
+        """Return what the operation is kept under, and the text of its document; None: it has no plan."""
         place = self.operation.loc
         special = (
             self.abort_signal or self.hooks or any(it.variable_signatures for it in self.fragments.values())
         )
         middleware = self.middleware_manager and self.middleware_manager.middlewares
         if place is None or special or middleware or self.schema.get_directive("defer"):
-            return None
+            return None, ""
         text = place.source.body
+        return (text, self.operation.name.value if self.operation.name else None), text
+
+    def _conditions(self, key: tuple[str, str | None], text: str) -> tuple[str, ...]:
+        """Return the variables that decide what the operation selects."""
         ours = kept(self.schema)
-        key = (text, self.operation.name and self.operation.name.value)
         names = ours.conditions.get(key)
-        if names is None:
-            names = ours.conditions.put(key, conditions(self), text)
-        values = shape(self, names)
-        if values is None:
-            return None
-        plan: Plan | None = ours.plans.get((*key, values))
-        return plan or ours.plans.put((*key, values), Plan(self), text)
+        return ours.conditions.put(key, conditions(self), text) if names is None else names
+
+
+def _helpers(run: CompiledExecutor) -> GraphQLResolveInfoHelpers:
+    run = proxy(run)
+    return GraphQLResolveInfoHelpers(
+        gather=lambda awaitables: run.gather_async_work(awaitables),  # noqa: PLW0108  it would be bound
+        track=lambda values: run.track_async_work(values),  # noqa: PLW0108
+    )
+
+
+_OF_ONE_RUN: dict[str, Callable[[CompiledExecutor], Any]] = {
+    "async_helpers": _helpers,
+    "pending_incremental_futures": lambda _: set(),
+    "background_futures": lambda _: set(),
+    "async_work_finished_hook_task": lambda _: None,
+    "groups": lambda _: [],
+    "tasks": lambda _: [],
+    "streams": lambda _: [],
+    "_relevant_sub_fields": lambda _: {},
+    "_stream_usages": lambda _: RefMap(),
+    "_initial_execution_plans": lambda _: RefMap(),
+}
+"""What graphql-core's executors have for themselves while they run, and how it begins."""
