@@ -79,7 +79,9 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  httpcore's signature
     ) -> httpcore.AsyncNetworkStream:
-        """Speak TLS from now on."""
+        """Speak TLS from now on, if nothing has come before: that could be passed off as what came after."""
+        if self._unread or self._is_over:
+            raise httpcore.ConnectError
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):

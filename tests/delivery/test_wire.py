@@ -4,12 +4,13 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpcore
 import pytest
 
 from delivery.wire import Wires
+from tests.delivery.receiver import Authority
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -81,6 +82,21 @@ async def test_a_flood_waits_at_the_receiver_s() -> None:
         while data := await wire.read(65_536):
             read += len(data)
         assert read == len(flood)
+
+
+async def test_nothing_is_taken_over_into_tls(authority: Authority) -> None:
+    """Of a receiver that is right, but for what somebody on the way said before it: nothing is believed."""
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            await writer.start_tls(authority.server("hooks.example"))
+        writer.close()
+
+    async with _wire(serve) as wire:
+        await asyncio.sleep(0.05)
+        with pytest.raises(httpcore.ConnectError):
+            await wire.start_tls(authority.trusted(), "hooks.example", 5)
 
 
 async def test_an_answer_before_the_end_is_read() -> None:
