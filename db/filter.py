@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from db.mark import is_unread
 from db.tables import inbox_count, notification
-from db.types import Filter, Inclusion, ReadState
+from db.types import EVERYTHING, Filter, Inclusion, ReadState
 
 _n = notification.c
 
@@ -45,8 +45,13 @@ class Shape(NamedTuple):
         return not {"types", "categories"}.issuperset(self.given)
 
 
+_ANY_SHAPE = Shape()
+
+
 def shape_of(filter: Filter) -> Shape:
     """Return the shape of a filter."""
+    if filter is EVERYTHING:
+        return _ANY_SHAPE
     return Shape(filter.read_state, filter.dismissed, tuple(_given(filter)))
 
 
@@ -58,6 +63,8 @@ def values_of(filter: Filter) -> dict[str, Any]:
 
 
 def _given(filter: Filter) -> dict[str, Any]:
+    if filter is EVERYTHING:
+        return {}
     return {name: value for name in _WHEN_GIVEN if (value := getattr(filter, name))}
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from db.tables import event, inbox, inbox_count, notification_type, recipient, t
 from db.types import Counters, EventKind
 
 _COUNTERS = Counters._fields
+_counters_of = itemgetter(*(f"inbox_{name}" for name in _COUNTERS))
 
 
 class Event(NamedTuple):
@@ -65,7 +67,7 @@ def head_of(row: Row) -> Head:
     """Read `head_columns`; nulls (from an outer join) are an inbox in which nothing has happened yet."""
     if row["inbox_epoch"] is None:
         return Head()
-    return Head(row["inbox_epoch"], row["inbox_seq"], Counters(*(row[f"inbox_{name}"] for name in _COUNTERS)))
+    return Head(row["inbox_epoch"], row["inbox_seq"], Counters(*_counters_of(row)))
 
 
 def unnest(name: str, /, **columns: Any) -> TableValuedAlias:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -54,8 +53,7 @@ class Row(asyncpg.Record):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """On whose behalf a statement runs: one user of a tenant, or (user_id None) the tenant's service."""
 
     tenant_id: str

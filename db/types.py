@@ -113,6 +113,10 @@ class Filter:
     created_before: datetime | None = None
 
 
+EVERYTHING = Filter()
+"""The filter of those who gave none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What a notification says, whoever it is for."""

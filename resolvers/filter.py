@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import db.notification_type
 from db.session import Source
-from db.types import Filter
+from db.types import EVERYTHING, Filter
 from resolvers.inputs import checked_texts
 
 
@@ -15,6 +15,9 @@ class Checked(NamedTuple):
 
     filter: Filter
     ignored_types: Sequence[str]
+
+
+_EVERYTHING = Checked(EVERYTHING, ())
 
 
 def checked(filter: Filter) -> Filter:
@@ -31,7 +34,7 @@ async def known_types_only(source: Source, filter: Filter | None) -> Checked:
     Beside one that is known the others stay: no row has them, and a subscription must see the first one.
     """
     if filter is None:
-        return Checked(Filter(), ())
+        return _EVERYTHING
     asked = checked(filter).types
     if not asked:
         return Checked(replace(filter, types=None), ())

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import db.inbox
 import db.mark
 import db.notification
-from db.inbox import Ledger
+from db.inbox import Head, Ledger
 from db.notification import PageQuery, PageRows
 from db.session import Row, Transaction
 from db.types import Filter, Inclusion, Position
@@ -18,7 +19,7 @@ from resolvers.errors import bad_input, invalid_cursor, invalid_ids, not_found
 from resolvers.filter import known_types_only
 from resolvers.inputs import in_range, uuid_or_none
 from resolvers.page import Connection, PageArgs, Window, cut, window
-from resolvers.principal import Role
+from resolvers.principal import Principal, Role
 from resolvers.rights import allow
 from resolvers.stats import Stats, badge
 from resolvers.stats import read as read_stats
@@ -52,6 +53,11 @@ _COLUMNS = {
 
 def columns(fields: Collection[str]) -> tuple[str, ...]:
     """Return the columns that these GraphQL fields of Notification need."""
+    return _columns(frozenset(fields))
+
+
+@lru_cache(maxsize=1024)
+def _columns(fields: frozenset[str]) -> tuple[str, ...]:
     return db.notification.columns(_COLUMNS[name] for name in fields if name in _COLUMNS)
 
 
@@ -60,9 +66,19 @@ class Inbox(Connection):
     """A page of an inbox with what is true of it at the same moment."""
 
     total_count: int
-    unread_count: int
-    event_cursor: str
     ignored_types: Sequence[str]
+    caller: Principal
+    head: Head
+
+    @property
+    def unread_count(self) -> int:
+        """The badge."""
+        return self.head.counters.unread
+
+    @property
+    def event_cursor(self) -> str:
+        """The moment, from which events go on."""
+        return cursor.of_head(self.caller, self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +142,7 @@ async def inbox(
 
 def _inbox(ctx: Context, found: PageRows, asked: Window, ignored_types: Sequence[str]) -> Inbox:
     nodes, has_more = cut(found.rows, asked)
-    return Inbox(
-        nodes,
-        asked,
-        has_more,
-        total_count=found.total,
-        unread_count=found.head.counters.unread,
-        event_cursor=cursor.of_head(ctx.caller, found.head),
-        ignored_types=ignored_types,
-    )
+    return Inbox(nodes, asked, has_more, found.total, ignored_types, ctx.caller, found.head)
 
 
 async def _from_notification(ctx: Context, asked: Window, args: PageArgs, id: str) -> Window:

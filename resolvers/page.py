@@ -50,6 +50,8 @@ def window(args: PageArgs) -> Window:
 
 
 def _refuse_contradictions(args: PageArgs) -> None:
+    if (args.last, args.before, args.page) == (None, None, None):
+        return
     given = {name for name in ("first", "after", "last", "before", "page") if getattr(args, name) is not None}
     rules: Sequence[tuple[str, Collection[str], str]] = (
         ("last", {"first", "after", "page"}, "goes with neither first, after nor page."),
@@ -61,16 +63,6 @@ def _refuse_contradictions(args: PageArgs) -> None:
         wrong = [("before", "goes with last only.")]
     if wrong:
         raise bad_input(*wrong)
-
-
-@dataclass(frozen=True, slots=True)
-class PageInfo:
-    """Relay's page info."""
-
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +91,41 @@ class Connection:
         return [Edge(node) for node in self.nodes]
 
     @property
-    def page_info(self) -> PageInfo:
-        """Whether there is more: known ahead of us, assumed behind us where we came from a cursor."""
-        came_from = self.window.position is not None or self.window.offset > 0
-        ahead, behind = self.has_more, came_from
-        return PageInfo(
-            has_next_page=behind if self.window.backwards else ahead,
-            has_previous_page=ahead if self.window.backwards else behind,
-            start_cursor=cursor.of_row(self.nodes[0]) if self.nodes else None,
-            end_cursor=cursor.of_row(self.nodes[-1]) if self.nodes else None,
-        )
+    def page_info(self) -> "PageInfo":
+        """Where the page lies."""
+        return PageInfo(self)
+
+
+class PageInfo:
+    """Relay's page info: what there is more of is known ahead of us, and assumed behind where we came from."""
+
+    def __init__(self, page: Connection) -> None:
+        self._page = page
+
+    @property
+    def _is_behind(self) -> bool:
+        window = self._page.window
+        return window.position is not None or window.offset > 0
+
+    @property
+    def has_next_page(self) -> bool:
+        """Whether there is more after the page."""
+        return self._is_behind if self._page.window.backwards else self._page.has_more
+
+    @property
+    def has_previous_page(self) -> bool:
+        """Whether there is more before the page."""
+        return self._page.has_more if self._page.window.backwards else self._is_behind
+
+    @property
+    def start_cursor(self) -> str | None:
+        """The first row's cursor."""
+        return cursor.of_row(self._page.nodes[0]) if self._page.nodes else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        """The last row's cursor."""
+        return cursor.of_row(self._page.nodes[-1]) if self._page.nodes else None
 
 
 def cut(rows: Sequence[Any], window: Window) -> tuple[Sequence[Any], bool]:

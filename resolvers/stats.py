@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -40,8 +39,7 @@ class GroupCount(NamedTuple):
     unread: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(NamedTuple):
     """Exact counts of the rows that match a filter. The groups are empty unless they were asked for."""
 
     of: Subject

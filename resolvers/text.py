@@ -35,11 +35,11 @@ def title(markdown: str, format: TextFormat) -> str:
 
 def body(markdown: str, format: TextFormat) -> str:
     """Return a body."""
+    if format is TextFormat.MARKDOWN:
+        return markdown
     if format is TextFormat.HTML:
         return as_it_is(markdown) if is_costly(markdown) else _safe(_markdown.render(markdown))
-    if is_costly(markdown):
-        return markdown
-    return _plain(_markdown.parse(markdown)) if format is TextFormat.PLAINTEXT else markdown
+    return markdown if is_costly(markdown) else _plain(_markdown.parse(markdown))
 
 
 def is_costly(markdown: str) -> bool:

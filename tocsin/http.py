@@ -105,10 +105,9 @@ class GraphQLEndpoint(GraphQLRouter[Connection, None]):
         )
         idle, suggest = settings.idle_timeout_seconds, settings.introspection
         self._serve_plainly(lambda: Connection(new_operation, lost, idle, suggest=suggest))
-        self._observe = observe
         self.seats = Seats(settings.max_sockets_per_user)
         self._authenticate, self._remembered = authenticate, remembered
-        self._rates = rates or Rates(0)
+        self._observe, self._rates = observe, rates or Rates(0)
         self._prices = Prices(schema)
         self.settle = settle
         self._cookie = settings.auth_cookie

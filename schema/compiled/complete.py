@@ -6,6 +6,7 @@ graphql-core's own methods on the run.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -26,9 +27,12 @@ from schema.compiled.fields import Field, Run
 from schema.compiled.leaf import SHOWN
 
 Completer = Callable[[Run, Path, Any], Any]
-Selector = Callable[[Run, Any, Path | None], Any]
+Selector = Callable[[Run, Path | None, Any], Any]
 Select = Callable[[Run, GraphQLObjectType, Field], Selector]
 """Compiles what is selected below a field of an object type."""
+
+new_path: Callable[[tuple[Path | None, str | int, str | None]], Path] = partial(tuple.__new__, Path)
+"""A path as its own constructor makes it, which is written in Python."""
 
 Pending = list[tuple[Any, Awaitable[Any]]]
 """Keys or indices of what must be awaited yet."""
@@ -44,13 +48,16 @@ class Place:
         self._field = field
         self._type = type
         self._nullable = not is_non_null_type(type)
-        self._complete = _completer(field, type if self._nullable else type.of_type, select)
-        self._plain: dict[Any, bool] = {}
+        named = type if self._nullable else type.of_type
+        self._complete = _completer(field, named, select)
+        if is_object_type(named) and not named.is_type_of:
+            self._complete = partial(self._select, select, named)
+        self._plain: set[Any] = set()
 
     def __call__(self, run: Run, path: Path, value: Any, pending: Pending) -> Any:
         """Return what is shown, or None and a note in pending."""
         try:
-            if self._plain.get(value.__class__):
+            if value.__class__ in self._plain:
                 shown = self._complete(run, path, value)
             elif run.is_awaitable(value):
                 pending.append((path.key, self._awaited(run, path, value)))
@@ -77,8 +84,15 @@ class Place:
             )
         if isinstance(value, Exception):
             raise value
-        type = value.__class__
-        self._plain[type] = not (issubclass(type, BaseException) or hasattr(type, "__await__"))
+        if not (isinstance(value, BaseException) or hasattr(value.__class__, "__await__")):
+            self._plain.add(value.__class__)
+        return self._complete(run, path, value)
+
+    def _select(
+        self, select: Select, type: GraphQLObjectType, run: Run, path: Path | None, value: Any
+    ) -> Any:
+        """Compile the selection when the first object is there, as graphql-core collects fields then."""
+        self._complete = select(run, type, self._field)
         return self._complete(run, path, value)
 
     def _fail(self, run: Run, path: Path, error: Exception) -> None:
@@ -111,7 +125,7 @@ def _list(field: Field, type: GraphQLList[Any], place: Place) -> Completer:
         pending: Pending = []
         try:
             for index, item in enumerate(value):
-                shown.append(place(run, Path(path, index, None), item, pending))
+                shown.append(place(run, new_path((path, index, None)), item, pending))
         except Exception:
             left = [it for it in value[len(shown) + 1 :] if run.is_awaitable(it)]
             if left or pending:
@@ -141,7 +155,7 @@ def _object(field: Field, type: GraphQLObjectType, select: Select) -> Completer:
         nonlocal selector
         if selector is None:  # compiled when the first object is there, as graphql-core collects fields then
             selector = select(run, type, field)
-        return selector(run, value, path)
+        return selector(run, path, value)
 
     def complete_object(run: Run, path: Path, value: Any) -> Any:
         is_it = type.is_type_of(value, field.info(run, path))  # type: ignore[misc]

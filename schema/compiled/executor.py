@@ -27,12 +27,16 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         # Bound to this executor they would be a cycle, and each request garbage that has to be found.
         self.async_helpers = _helpers(self)
 
+    def blank(self) -> "CompiledExecutor":
+        """Return an executor of the same operation that is not for running, but to be forked."""
+        run = self.fork(None, self.variable_values)
+        run.__dict__ = {name: it for name, it in run.__dict__.items() if name not in _OF_ONE_RUN}
+        return run
+
     def fork(self, context: Any, values: VariableValues) -> "CompiledExecutor":
-        """Return an executor of the same operation, as new, with other variables and another context."""
+        """Return of a blank an executor with variables and a context."""
         run = object.__new__(type(self))
         run.__dict__.update(self.__dict__)
-        for name in _OF_ONE_RUN:
-            run.__dict__.pop(name, None)
         run.context_value = context
         run.variable_values = values
         run.collected_errors = CollectedErrors()
@@ -42,9 +46,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         """Make what a fork has of its own when it is asked for: most is of use to graphql-core's own way only."""
         if name not in _OF_ONE_RUN:
             raise AttributeError(name)
-        value = _OF_ONE_RUN[name](self)
-        setattr(self, name, value)
-        return value
+        setattr(self, name, _OF_ONE_RUN[name](self))
+        return getattr(self, name)
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Return the executor of one event of a subscription.
@@ -92,38 +95,32 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def depends_on_variables(self) -> bool:
         """Tell whether variables decide what the operation selects, or no plan can be made at all."""
-        key, text = self._key()
-        return key is None or bool(self._conditions(key, text))
+        return (key := self._key()) is None or bool(self._conditions(key))
 
     def plan(self) -> Plan | None:
         """Return the plan of the operation; None for what is left to graphql-core as a whole."""
-        key, text = self._key()
-        if key is None:
-            return None
-        values = shape(self, self._conditions(key, text))
-        if values is None:
+        if (key := self._key()) is None or (values := shape(self, self._conditions(key))) is None:
             return None
         ours = kept(self.schema)
         plan: Plan | None = ours.plans.get((*key, values))
-        return plan or ours.plans.put((*key, values), Plan(self), text)
+        return plan or ours.plans.put((*key, values), Plan(self), key[0])
 
-    def _key(self) -> tuple[tuple[str, str | None] | None, str]:
-        """Return what the operation is kept under, and the text of its document; None: it has no plan."""
+    def _key(self) -> tuple[str, str | None] | None:
+        """Return the text and the name that the operation is kept under; None: it has no plan."""
         place = self.operation.loc
         special = (
             self.abort_signal or self.hooks or any(it.variable_signatures for it in self.fragments.values())
         )
         middleware = self.middleware_manager and self.middleware_manager.middlewares
         if place is None or special or middleware or self.schema.get_directive("defer"):
-            return None, ""
-        text = place.source.body
-        return (text, self.operation.name.value if self.operation.name else None), text
+            return None
+        return place.source.body, self.operation.name.value if self.operation.name else None
 
-    def _conditions(self, key: tuple[str, str | None], text: str) -> tuple[str, ...]:
+    def _conditions(self, key: tuple[str, str | None]) -> tuple[str, ...]:
         """Return the variables that decide what the operation selects."""
         ours = kept(self.schema)
         names = ours.conditions.get(key)
-        return ours.conditions.put(key, conditions(self), text) if names is None else names
+        return ours.conditions.put(key, conditions(self), key[0]) if names is None else names
 
 
 def _helpers(run: CompiledExecutor) -> GraphQLResolveInfoHelpers:

@@ -6,7 +6,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from graphql import GraphQLBoolean, GraphQLFloat, GraphQLID, GraphQLInt, GraphQLLeafType, GraphQLString
+from graphql import (
+    GraphQLBoolean,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLLeafType,
+    GraphQLString,
+    Undefined,
+)
+from graphql.pyutils import inspect
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 # What GraphQL's own scalars show as it is; {v} is the variable.
@@ -34,7 +43,19 @@ def leaf(type: GraphQLLeafType, v: str, names: dict[str, Any]) -> tuple[str, str
         names[f"class_{v}"] = type.wrapped_cls
         known = f"({v}.__class__ is class_{v} or {v}.__class__ is str) and {v} in names_{v}"
         return known, f"{v} = names_{v}[{v}]"
+    if type.coerce_output_value is str:
+        return _AS_IT_IS[GraphQLString].format(v=v), "pass"
     return f"{v}.__class__ in PLAIN", None
+
+
+def checked(type: GraphQLLeafType, given: Any, shown: Any) -> Any:
+    """Return what a scalar made of a value, or raise what graphql-core does where it made nothing of it."""
+    if shown is None or shown is Undefined:
+        raise TypeError(
+            f"Expected `{inspect(type)}.coerce_output_value({inspect(given)})` to return non-nullable value, "
+            f"returned: {inspect(shown)}"
+        )
+    return shown
 
 
 def _names(type: CustomGraphQLEnumType) -> Mapping[Any, str]:

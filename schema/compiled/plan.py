@@ -57,10 +57,10 @@ class Plan:
     def execute(self, run: Run, source: Any) -> Any:
         """Return the data, or an awaitable of it; the fields of a mutation one after the other."""
         if len(self._parts) == 1:
-            return self._parts[0](run, source, None)
+            return self._parts[0](run, None, source)
         data: dict[str, Any] = {}
         for number, part in enumerate(self._parts):
-            shown = part(run, source, None)
+            shown = part(run, None, source)
             if shown.__class__ is CoroutineType:
                 return self._go_on(run, source, data, shown, number + 1)
             data |= shown
@@ -71,7 +71,7 @@ class Plan:
     ) -> dict[str, Any]:
         data |= await awaitable
         for part in self._parts[number:]:
-            shown = part(run, source, None)
+            shown = part(run, None, source)
             data |= await shown if shown.__class__ is CoroutineType else shown
         return data
 

@@ -1,7 +1,7 @@
 """An operation that has run before: to run again it needs nothing but its variables and its context."""
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, cast
 
 from graphql import ExecutionResult, GraphQLSchema
 from graphql.execution.values import get_variable_values
@@ -19,7 +19,7 @@ class Prepared:
         """Keep of a run what all runs of the operation have in common."""
         self.type = OperationType(run.operation.operation.value)
         self._definitions = run.operation.variable_definitions
-        self._blank = run.fork(None, run.variable_values)
+        self._blank = run.blank()
         self._plan = None if run.depends_on_variables() else run.plan()
 
     def execute(self, schema: GraphQLSchema, variables: dict[str, Any] | None, context: Any) -> Result:
@@ -30,5 +30,4 @@ class Prepared:
             if isinstance(values, list):
                 return ExecutionResult(None, values)
         run = self._blank.fork(context, values)
-        result: Result = run.follow(self._plan) if self._plan else run.execute_operation()
-        return result
+        return cast(Result, run.follow(self._plan) if self._plan else run.execute_operation())

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from graphql import is_leaf_type, is_non_null_type
-from graphql.execution import Executor
 from graphql.pyutils import Path
 
 from schema.compiled.complete import Place, Select, Selector, gathered
 from schema.compiled.fields import Field, Run
-from schema.compiled.leaf import PLAIN, SHOWN, leaf
+from schema.compiled.leaf import PLAIN, SHOWN, checked, leaf
 
 _FUNCTION = """\
-def select(run, source, above):
+def select(run, above, source):
     pending = []
     try:
 {body}
@@ -40,16 +39,17 @@ _LEAF = """\
             elif {wanted}:
                 {v} = place_{v}(run, {path}, {v}, pending)"""
 _SCALAR = """\
-{v} = scalar({type}, {v})
+given = {v}
+                {v} = coerce_{v}(given)
                 if {v}.__class__ not in SHOWN:
-                    {v} = place_{v}.shown(run, {path}, {v}, pending)"""
+                    {v} = place_{v}.shown(run, {path}, checked(type_{v}, given, {v}), pending)"""
 _OTHER = "            {v} = place_{v}(run, {path}, {v}, pending)"
 _NAMES = {
     "Path": Path,
     "PLAIN": PLAIN,
     "SHOWN": SHOWN,
     "gathered": gathered,
-    "scalar": Executor.complete_leaf_value,
+    "checked": checked,
 }
 
 
@@ -82,8 +82,8 @@ def _show(field: Field, v: str, names: dict[str, Any]) -> str:
         return _OTHER.format(v=v, path=path)
     known, shown = leaf(type, v, names)
     if shown is None:
-        names[f"type_{v}"] = type
-        shown = _SCALAR.format(v=v, type=f"type_{v}", path=path)
+        names |= {f"type_{v}": type, f"coerce_{v}": type.coerce_output_value}
+        shown = _SCALAR.format(v=v, path=path)
     wanted = f"{v} is not None" if nullable else "True"
     return _LEAF.format(v=v, known=known, shown=shown, wanted=wanted, path=path)
 
