@@ -79,7 +79,8 @@ class Dispatcher:
             _log.warning("The outbox cannot be read: %s", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
             return
-        if not picked:
+        # Once around, each tenant has what it may have: until something is done, there is no room for more.
+        if not picked or not self._after:
             await self._waiter.moved(POLL_SECONDS)
 
     async def _pick(self) -> int:
@@ -160,7 +161,7 @@ class Dispatcher:
     # -- send ----------------------------------------------------------------------------------------------
 
     async def _carry(self, tenant_id: str, lease: UUID, load: Load) -> None:
-        bind_contextvars(tenant=tenant_id, delivery_id=str(load.parcel.id))
+        bind_contextvars(delivery_id=str(load.parcel.id))  # beside the tenant, which `_deliver` has bound
         began = time.monotonic()
         result = await self._send(load)
         duration_ms = round((time.monotonic() - began) * 1000)

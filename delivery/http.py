@@ -15,6 +15,7 @@ from delivery import destination
 from delivery.addresses import AddressNotAllowedError, Resolve, look_up
 from delivery.connections import Connections, Network
 from delivery.retry import moment_of, retry_after
+from delivery.wire import Wires
 
 CONNECT_SECONDS = 5.0
 """For each step of connecting: the look-up, the connection, and TLS."""
@@ -77,7 +78,7 @@ class HttpClient:
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
         self._allow_private = allow_private
-        trusted, backend = tls or httpcore.default_ssl_context(), network or httpcore.AnyIOBackend()
+        trusted, backend = tls or httpcore.default_ssl_context(), network or Wires()
         self._connections = Connections(Network(resolve, backend, trusted, allow_private), MAX_CONNECTIONS)
 
     async def __aenter__(self) -> Self:

@@ -13,7 +13,7 @@ from db.outbox import Settlement
 from db.session import OUTAGE, Database, Scope
 from delivery.metrics import LEASES_LOST
 
-_GATHER_SECONDS = 0.03
+_GATHER_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from delivery.wire import Wires
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -117,7 +119,7 @@ class Internet(httpcore.AsyncNetworkBackend):
     def __init__(self, leads_to: Receiver | None = None) -> None:
         self.dialled: list[tuple[str, float | None]] = []
         self._leads_to = leads_to
-        self._real = httpcore.AnyIOBackend()
+        self._real = Wires()
 
     async def connect_tcp(
         self,
