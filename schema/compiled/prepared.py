@@ -1,9 +1,10 @@
 """An operation that has run before: to run again it needs nothing but its variables and its context."""
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, cast
 
-from graphql import ExecutionResult, GraphQLSchema
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import get_variable_values
 from strawberry.types.graphql import OperationType
 
@@ -20,7 +21,9 @@ class Prepared:
         self.type = OperationType(run.operation.operation.value)
         self._definitions = run.operation.variable_definitions
         self._blank = run.blank()
-        self._plan = None if run.depends_on_variables() else run.plan()
+        self._plan = None
+        with suppress(GraphQLError):  # each run will say so itself
+            self._plan = None if run.depends_on_variables() else run.plan()
 
     def execute(self, schema: GraphQLSchema, variables: dict[str, Any] | None, context: Any) -> Result:
         """Return the result, or an awaitable of it."""

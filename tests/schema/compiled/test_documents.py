@@ -14,7 +14,7 @@ from graphql import DocumentNode, parse
 from graphql.language import Token
 
 import schema.compiled.documents
-from schema.compiled import CompiledExecutor, Documents, execute, valid
+from schema.compiled import CompiledExecutor, Documents, execute, prepared, valid
 from schema.compiled.cache import Cache
 from schema.compiled.documents import kept
 from schema.compiled.plan import Plan
@@ -172,3 +172,30 @@ async def test_many_documents_do_not_grow_memory(monkeypatch: pytest.MonkeyPatch
             blocks.append(sys.getallocatedblocks() - before)
     assert len(kept(site._schema).plans) == len(kept(site._schema).valid) == 50
     assert blocks[1] < blocks[0] * 1.1
+
+
+async def test_what_has_run_is_prepared() -> None:
+    """Its next run needs no document; wrong variables are told, and each run has its own errors and context."""
+    site = _schema()
+    text = "query Sum($call: Int!) { number(call: $call) }"
+    document = parse(text)
+    assert prepared(site, text, None) is None
+    assert (await execute(site, document, {"call": 5}, None, None)).data == {"number": 7}
+    found = prepared(site, text, None)
+    assert found is not None
+    assert prepared(site, text, "Sum") is None
+    wrong: Any = found.execute(site._schema, {}, None)
+    assert (wrong.data, [it.message for it in wrong.errors]) == (
+        None,
+        ["Variable '$call' has invalid value: Expected a value of non-null type Int! to be provided."],
+    )
+    again: Any = found.execute(site._schema, {"call": 6}, None)
+    assert (again.data, again.errors) == ({"number": 8}, None)
+
+
+async def test_what_cannot_run_is_not_prepared() -> None:
+    """An operation that is not there, and one whose variables are wrong."""
+    site, text = _schema(), "query Sum($call: Int!) { number(call: $call) }"
+    for name, variables in (("Product", {"call": 1}), (None, {})):
+        assert (await execute(site, parse(text), variables, None, name)).errors
+        assert prepared(site, text, name) is None
