@@ -1,6 +1,7 @@
 """graphql-core's executor, that runs a plan where there can be one."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from weakref import proxy
 
@@ -46,8 +47,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         """Make what a fork has of its own when it is asked for: most is of use to graphql-core's own way only."""
         if name not in _OF_ONE_RUN:
             raise AttributeError(name)
-        setattr(self, name, _OF_ONE_RUN[name](self))
-        return getattr(self, name)
+        return self.__dict__.setdefault(name, _OF_ONE_RUN[name](self))
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """Return the executor of one event of a subscription.
@@ -93,9 +93,11 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         # A plan leaves nothing for later: no @defer, no @stream, no hooks.
         return ExecutionResult(data, self.collected_errors.errors or None)
 
-    def depends_on_variables(self) -> bool:
-        """Tell whether variables decide what the operation selects, or no plan can be made at all."""
-        return (key := self._key()) is None or bool(self._conditions(key))
+    def unconditional_plan(self) -> Plan | None:
+        """Return the plan of the operation if it is the same whatever the variables are."""
+        with suppress(GraphQLError):  # each run will say so itself
+            return self.plan() if (key := self._key()) and not self._conditions(key) else None
+        return None
 
     def plan(self) -> Plan | None:
         """Return the plan of the operation; None for what is left to graphql-core as a whole."""

@@ -1,10 +1,9 @@
 """An operation that has run before: to run again it needs nothing but its variables and its context."""
 
 from collections.abc import Awaitable
-from contextlib import suppress
 from typing import Any, cast
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql import ExecutionResult, GraphQLSchema
 from graphql.execution.values import get_variable_values
 from strawberry.types.graphql import OperationType
 
@@ -21,9 +20,7 @@ class Prepared:
         self.type = OperationType(run.operation.operation.value)
         self._definitions = run.operation.variable_definitions
         self._blank = run.blank()
-        self._plan = None
-        with suppress(GraphQLError):  # each run will say so itself
-            self._plan = None if run.depends_on_variables() else run.plan()
+        self._plan = run.unconditional_plan()
 
     def execute(self, schema: GraphQLSchema, variables: dict[str, Any] | None, context: Any) -> Result:
         """Return the result, or an awaitable of it."""

@@ -187,7 +187,7 @@ async def test_what_has_run_is_prepared() -> None:
     wrong: Any = found.execute(site._schema, {}, None)
     assert (wrong.data, [it.message for it in wrong.errors]) == (
         None,
-        ["Variable '$call' has invalid value: Expected a value of non-null type Int! to be provided."],
+        ["Variable '$call' has invalid value: Expected a value of non-null type 'Int!' to be provided."],
     )
     again: Any = found.execute(site._schema, {"call": 6}, None)
     assert (again.data, again.errors) == ({"number": 8}, None)
