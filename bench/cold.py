@@ -81,7 +81,7 @@ def main() -> None:
     """Print what was measured."""
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with tempfile.TemporaryDirectory() as folder:
-        tocsin = Tocsin(Path(folder) / "data")
+        tocsin = Tocsin(Path(folder) / "data", afresh=True)
         line = {"tenant": "acme", "recipients": ["ada"], "type": "a", "category": "a", "body": "b" * 100}
         lines = [json.dumps(line | {"title": f"Number {n}"}) for n in range(ROWS)]
         assert tocsin.run("import", "/dev/stdin", stdin="\n".join(lines).encode()).code == 0

@@ -45,7 +45,7 @@ async def tocsin(urls: Urls, folder: Path, workers: int = 1) -> AsyncIterator[Se
         "jwt_secret": SECRET,
         "database_pool_size": str(POOL_SIZE),
     }
-    with Tocsin(folder / "tocsin", settings).serve("--workers", str(workers)) as running:
+    with Tocsin(folder / "tocsin", settings, afresh=True).serve("--workers", str(workers)) as running:
         yield Served(running.process.pid, int(running.url.rpartition(":")[2]))
 
 

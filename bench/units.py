@@ -121,7 +121,7 @@ async def _measure(bench: Bench) -> None:
 async def _main(folder: Path) -> None:
     with embedded.start(folder / "postgres") as postgres:
         async with provision(postgres.superuser_url) as urls:
-            tocsin = Tocsin(folder, {"database_url": urls.server, "jwt_secret": SECRET})
+            tocsin = Tocsin(folder, {"database_url": urls.server, "jwt_secret": SECRET}, afresh=True)
             with tocsin.serve() as server:
                 await _measure(Bench(server, urls, folder))
 
