@@ -25,7 +25,7 @@ _CLEAR_SECONDS = 1.0
 class Pool:
     """Connections to lend. Those in `_idle` are lent as far as asyncpg knows.
 
-    Who has one of the seats finds a connection at once, so nobody ever waits in asyncpg's own, dearer queue.
+    There is a seat for each connection, so hardly anybody waits in asyncpg's own, dearer queue.
     """
 
     def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
@@ -39,16 +39,18 @@ class Pool:
 
     async def take(self) -> "Connection":
         """Return a connection, when there is one; TimeoutError if that takes too long."""
-        if self._seats.locked():
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await self._seats.acquire()
-        else:
-            await self._seats.acquire()
-        try:
-            return self._kept() or await self._pool.acquire(timeout=_WAIT_SECONDS)
-        except BaseException:
+        if self._idle and not self._seats.locked():
+            await self._seats.acquire()  # at once
+            if connection := self._kept():
+                return connection
             self._seats.release()
-            raise
+        async with asyncio.timeout(_WAIT_SECONDS):
+            await self._seats.acquire()
+            try:
+                return self._kept() or await self._pool.acquire()
+            except BaseException:
+                self._seats.release()
+                raise
 
     def _kept(self) -> "Connection | None":
         """Return one that is idle and open, if any."""

@@ -123,7 +123,7 @@ class Connections:
 
     async def _kept(self, destination: Destination) -> Connection | None:
         """Return one that is open; hang up those that the receiver has closed."""
-        # Only where one is wanted, for each look is a system call or two.
+        # Only where one is wanted.
         while found := next((it for it in self._idle if it.to == destination[:3]), None):
             self._idle.remove(found)
             if not found.http.has_expired():

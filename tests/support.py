@@ -350,9 +350,11 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
         while not server.started:
             assert not task.done(), task.exception()
             await asyncio.sleep(0.01)
-        yield f"http://{host}:{port}"
-        server.should_exit = True
-        await task
+        try:
+            yield f"http://{host}:{port}"
+        finally:  # or its closed socket stays in the loop, and breaks whatever gets its number next
+            server.should_exit = True
+            await task
 
 
 @asynccontextmanager
@@ -367,5 +369,7 @@ async def running_server(settings: Settings) -> AsyncIterator[Api]:
         httpx.AsyncClient(base_url=url, timeout=30, limits=limits, verify=False) as http,
     ):
         api = Api(url, settings, app.state.server.database, http)
-        yield api
-        api.wire.close()
+        try:
+            yield api
+        finally:
+            api.wire.close()

@@ -28,6 +28,11 @@ class Post(Request):
         """Return the headers; Starlette's view of them would be searched anew for each."""
         return self._said
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies, of all headers that have some."""
+        return Request(self.scope).cookies
+
     async def body(self) -> bytes:
         """Return the body."""
         return self.content

@@ -49,9 +49,8 @@ class Place:
         self._type = type
         self._nullable = not is_non_null_type(type)
         named = type if self._nullable else type.of_type
-        self._complete = _completer(field, named, select)
-        if is_object_type(named) and not named.is_type_of:
-            self._complete = partial(self._select, select, named)
+        self._complete, self._select = _completer(field, named, select), select
+        self._object = named if is_object_type(named) and not named.is_type_of else None
         self._plain: set[Any] = set()
 
     def __call__(self, run: Run, path: Path, value: Any, pending: Pending) -> Any:
@@ -84,15 +83,10 @@ class Place:
             )
         if isinstance(value, Exception):
             raise value
+        if self._object and not self._plain:  # selects now, as graphql-core collects fields then
+            self._complete = self._select(run, self._object, self._field)
         if not (isinstance(value, BaseException) or hasattr(value.__class__, "__await__")):
             self._plain.add(value.__class__)
-        return self._complete(run, path, value)
-
-    def _select(
-        self, select: Select, type: GraphQLObjectType, run: Run, path: Path | None, value: Any
-    ) -> Any:
-        """Compile the selection when the first object is there, as graphql-core collects fields then."""
-        self._complete = select(run, type, self._field)
         return self._complete(run, path, value)
 
     def _fail(self, run: Run, path: Path, error: Exception) -> None:

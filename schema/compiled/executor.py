@@ -30,7 +30,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def blank(self) -> "CompiledExecutor":
         """Return an executor of the same operation that is not for running, but to be forked."""
-        run = self.fork(None, self.variable_values)
+        run = self.fork(None, VariableValues({}, {}))
         run.__dict__ = {name: it for name, it in run.__dict__.items() if name not in _OF_ONE_RUN}
         return run
 
@@ -143,6 +143,7 @@ _OF_ONE_RUN: dict[str, Callable[[CompiledExecutor], Any]] = {
     "streams": lambda _: [],
     "_relevant_sub_fields": lambda _: {},
     "_stream_usages": lambda _: RefMap(),
+    "_deferred_execution_plans": lambda _: RefMap(),
     "_initial_execution_plans": lambda _: RefMap(),
 }
 """What graphql-core's executors have for themselves while they run, and how it begins."""

@@ -189,6 +189,7 @@ async def test_what_has_run_is_prepared() -> None:
         None,
         ["Variable '$call' has invalid value: Expected a value of non-null type 'Int!' to be provided."],
     )
+    assert found._blank.variable_values.coerced == {}, "what callers send is not kept"
     again: Any = found.execute(site._schema, {"call": 6}, None)
     assert (again.data, again.errors) == ({"number": 8}, None)
 
